@@ -1,0 +1,26 @@
+import { etagOf, viewOf } from '../flags/change.ts';
+import type { Current } from '../flags/current.ts';
+import type { DecidedFeature } from '../request/decide.ts';
+import type { FeatureJson } from './protocol.ts';
+
+/** A feature as the API shows it. */
+export function featureJson(current: Current, feature: DecidedFeature): FeatureJson {
+  const { config, flag } = feature;
+  const view = viewOf(feature);
+  const killedHere = Object.hasOwn(current.kills(), feature.name) && flag.state === 'ENABLED';
+  return {
+    name: feature.name,
+    owner: config.owner,
+    stage: flag.stage,
+    percent: flag.percent,
+    state: view.state as FeatureJson['state'],
+    ramp: { state: view.ramp as FeatureJson['ramp']['state'] },
+    upstream: config.upstream,
+    default: current.snapshot().config.default,
+    flag: config.flag,
+    data: config.data,
+    routes: config.routes.map((route) => route.match),
+    drift: killedHere ? 'killed here, in the state folder; the flag file says ENABLED' : null,
+    etag: etagOf(feature),
+  };
+}

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { Problem } from '../errors.ts';
+import type { Entry, FeatureView, Journal } from '../journal/journal.ts';
+import type { DecidedFeature } from '../request/decide.ts';
+import type { Current } from './current.ts';
+import { editFlags, type FlagEdit } from './edit.ts';
+import { compareAndSwap } from './file.ts';
+import { readFlags } from './read.ts';
+import { hash } from './snapshot.ts';
+import { nextStage, type Stage } from './stage.ts';
+
+/** What somebody wants of a feature. */
+export type Action =
+  | { readonly kind: 'shift'; readonly percent: number }
+  | { readonly kind: 'promote' }
+  | { readonly kind: 'rollback'; readonly to: Stage | null }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'kill' };
+
+export interface ChangeRequest {
+  readonly feature: string;
+  readonly action: Action;
+  /** The ETag the caller saw; null means that none was sent, which is refused. */
+  readonly ifMatch: string | null;
+  readonly who: string;
+  readonly why: string;
+}
+
+export interface ChangeParts {
+  readonly current: Current;
+  readonly journal: Journal;
+  /** Says why a feature can't be retired yet, or null when it can. */
+  readonly retireRefusal: (feature: DecidedFeature) => string | null;
+  readonly now: () => number;
+}
+
+/** Stage, percent, state and ramp: what the API shows, the journal records and the ETag stands for. */
+export function viewOf(feature: DecidedFeature): FeatureView {
+  const { flag, config, killed } = feature;
+  return { stage: flag.stage, percent: flag.percent, state: killed ? 'DISABLED' : 'ENABLED', ramp: config.ramp ? (flag.ramp ?? 'paused') : 'none' };
+}
+
+export function etagOf(feature: DecidedFeature): string {
+  return `"${hash(JSON.stringify([viewOf(feature), feature.flag.fingerprint]))}"`;
+}
+
+/**
+ * The ONE way to change a flag: version check → stage table → gate → journal the intent → compare-and-swap → journal that it is done.
+ * Synchronous from the first read to the last write, so that two changes in one router can't interleave; routers on one file exclude
+ * each other in the swap. Throws Problem.
+ */
+export function changeFlag(parts: ChangeParts, request: ChangeRequest): DecidedFeature {
+  const { current } = parts;
+  // An edit by hand that the watcher has not seen yet is part of what this change starts from.
+  current.refresh();
+  const feature = current.snapshot().features.get(request.feature);
+  if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${request.feature}"; there are ${[...current.snapshot().features.keys()].join(', ') || 'none'}`);
+  if (request.why.trim() === '') throw new Problem('BAD_REQUEST', 'why is missing: say in a sentence why this is changed, it goes into the journal');
+  checkMatch(request.ifMatch, feature);
+  const { action } = request;
+  if (action.kind === 'kill') refuseByStage(feature, { kind: 'kill' });
+  if (action.kind === 'kill' && useStateFolder(current)) return killHere(parts, feature, request);
+  if (action.kind === 'resume' && Object.hasOwn(current.kills(), feature.name)) liftKill(parts, feature, request);
+  const edit = editFor(parts, current.snapshot().features.get(feature.name)!, action);
+  return edit === null ? current.snapshot().features.get(feature.name)! : write(parts, feature, request, edit);
+}
+
+function checkMatch(ifMatch: string | null, feature: DecidedFeature): void {
+  if (ifMatch === null) throw new Problem('NO_PRECONDITION', 'send If-Match with the ETag of the feature, so that a change you have not seen is not undone');
+  const etag = etagOf(feature);
+  const tags = ifMatch.split(',').map((tag) => tag.trim());
+  if (!tags.includes('*') && !tags.includes(etag)) throw new Problem('STALE', `the feature is at ${etag} by now; read it again and decide anew`, { now: viewOf(feature) });
+}
+
+function refuseByStage(feature: DecidedFeature, event: Parameters<typeof nextStage>[1]): Stage {
+  const result = nextStage(feature.flag.stage, event);
+  if ('refused' in result) throw new Problem('REFUSED_BY_STAGE', `${feature.name}: ${result.refused}`);
+  return result.stage;
+}
+
+/** What an action edits in the flag; null when it is already as wanted. */
+function editFor(parts: ChangeParts, feature: DecidedFeature, action: Action): FlagEdit | null {
+  const paused = feature.config.ramp ? ({ ramp: 'paused' } as const) : {};
+  switch (action.kind) {
+    case 'shift':
+      refuseByStage(feature, { kind: 'shift' });
+      return { percent: action.percent, cohorts: 'back', ...paused };
+    case 'promote': {
+      const stage = refuseByStage(feature, { kind: 'promote' });
+      const refusal = stage === 'retired' ? parts.retireRefusal(feature) : null;
+      if (refusal) throw new Problem('REFUSED_BY_GATE', refusal);
+      return { stage, percent: 0, cohorts: 'back' };
+    }
+    case 'rollback':
+      return { stage: refuseByStage(feature, { kind: 'rollback', to: action.to }), percent: 0, cohorts: 'aside', ...paused };
+    case 'kill':
+      return feature.killed ? null : { state: 'DISABLED', ...paused };
+    case 'pause':
+      if (!feature.config.ramp) throw new Problem('REFUSED_BY_STAGE', `${feature.name} has no ramp to pause`);
+      return feature.flag.ramp === 'paused' ? null : { ramp: 'paused' };
+    case 'resume': {
+      const ramp = feature.config.ramp && feature.flag.ramp !== 'running' ? ({ ramp: 'running' } as const) : {};
+      const killed = feature.flag.state === 'DISABLED';
+      return killed || 'ramp' in ramp ? { ...(killed ? { state: 'ENABLED' as const } : {}), cohorts: 'back', ...ramp } : null;
+    }
+  }
+}
+
+function write(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest, edit: FlagEdit): DecidedFeature {
+  const { current, journal } = parts;
+  const config = current.snapshot().config;
+  refuseUnwritable(current);
+  const before = current.flagsText();
+  const edited = editFlags(before, feature.config, config.default, edit);
+  if ('refused' in edited) throw new Problem('REFUSED_BY_STAGE', `the flag ${feature.config.flag} of ${feature.name} can't be changed so: ${edited.refused}`);
+  const read = readFlags(edited.text, config);
+  if (read.faults.length > 0) throw new Problem('REFUSED_BY_STAGE', `the change would make ${current.flagsPath} invalid: ${read.faults[0]!.path} ${read.faults[0]!.message}`);
+  const flag = read.flags.get(feature.name)!;
+  const entry = entryOf(parts, feature, request, viewOf({ ...feature, flag, killed: flag.state === 'DISABLED' }), flag.fingerprint);
+  journal.append({ kind: 'intent', entry, flags: { before: hash(before), after: hash(edited.text) } });
+  const abort = (reason: string): void => journal.append({ kind: 'aborted', id: entry.id, reason });
+  let swapped: boolean;
+  try {
+    swapped = compareAndSwap(current.flagsPath, before, edited.text);
+  } catch (error) {
+    abort((error as Error).message);
+    throw new Problem('NOT_WRITABLE', `${current.flagsPath} can't be written: ${(error as Error).message}; the kill switch works all the same`);
+  }
+  if (!swapped) {
+    abort('the file had changed');
+    throw new Problem('STALE', `${current.flagsPath} is being changed by somebody else; read the feature again and decide anew`);
+  }
+  journal.append({ kind: 'done', id: entry.id });
+  current.refresh();
+  return current.snapshot().features.get(feature.name)!;
+}
+
+function refuseUnwritable(current: Current): void {
+  const { flags } = current.status();
+  if (!current.snapshot().config.flags.writable) {
+    throw new Problem('NOT_WRITABLE', `${current.flagsPath} is managed elsewhere (flags.writable is false): change it there; only kill and resume work here`);
+  }
+  if (flags.state === 'rejected') {
+    throw new Problem('NOT_WRITABLE', `${current.flagsPath} is broken at the moment, mend it first: ${flags.faults[0]?.path ?? ''} ${flags.faults[0]?.message ?? ''}`);
+  }
+}
+
+function useStateFolder(current: Current): boolean {
+  return !current.snapshot().config.flags.writable || current.status().flags.state === 'rejected';
+}
+
+function killHere(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest): DecidedFeature {
+  const { current } = parts;
+  if (feature.killed) return feature;
+  return journalled(parts, feature, request, { ...viewOf(feature), state: 'DISABLED' }, () => {
+    current.setKills({ ...current.kills(), [feature.name]: { who: request.who, why: request.why, at: new Date(parts.now()).toISOString() } });
+  });
+}
+
+function liftKill(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest): DecidedFeature {
+  const { [feature.name]: _, ...rest } = parts.current.kills();
+  return journalled(parts, feature, request, { ...viewOf(feature), state: feature.flag.state }, () => parts.current.setKills(rest));
+}
+
+/** A change of the state folder: the flag file's version stays. */
+function journalled(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest, after: FeatureView, act: () => void): DecidedFeature {
+  const entry = entryOf(parts, feature, request, after, feature.flag.fingerprint);
+  const version = parts.current.snapshot().flagsVersion;
+  parts.journal.append({ kind: 'intent', entry, flags: { before: version, after: version } });
+  act();
+  parts.journal.append({ kind: 'done', id: entry.id });
+  return parts.current.snapshot().features.get(feature.name)!;
+}
+
+function entryOf(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest, after: FeatureView, fingerprint: string): Entry {
+  const { action } = request;
+  return {
+    id: randomUUID(),
+    at: new Date(parts.now()).toISOString(),
+    feature: feature.name,
+    action: action.kind,
+    who: request.who,
+    why: request.why,
+    before: viewOf(feature),
+    after,
+    fingerprint,
+    ungated: action.kind === 'shift',
+    numbers: null,
+  };
+}

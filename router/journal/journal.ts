@@ -1,0 +1,88 @@
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+
+/** State of a feature as the journal shows it before and after a change. */
+export interface FeatureView {
+  readonly stage: string;
+  readonly percent: number | null;
+  readonly state: string;
+  readonly ramp: string;
+}
+
+/** One change of one feature, as the API lists it. */
+export interface Entry {
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly feature: string;
+  readonly action: string;
+  /** `api`, `cli`, a name the caller gave, or `file` for an edit by hand. */
+  readonly who: string;
+  readonly why: string;
+  readonly before: FeatureView | null;
+  readonly after: FeatureView;
+  /** Of the whole flag after the change, rules for cohorts included. */
+  readonly fingerprint: string;
+  /** True for a shift past the gates. */
+  readonly ungated: boolean;
+  /** What the gates measured, when they were asked. */
+  readonly numbers: unknown;
+}
+
+/**
+ * A line of the file. A change is an `intent` before the flag is swapped and a `done` after it, or an `aborted` when it was not made; so a
+ * crash in between is told apart from both. `flags` are versions of the flag file, for that.
+ */
+export type Line =
+  | { readonly kind: 'intent'; readonly entry: Entry; readonly flags: { readonly before: string; readonly after: string } }
+  | { readonly kind: 'done'; readonly id: string }
+  | { readonly kind: 'aborted'; readonly id: string; readonly reason: string };
+
+export interface Journal {
+  /** Returns when the line is on the disk. */
+  append(line: Line): void;
+  /** Changes that were made, oldest first. */
+  entries(): readonly Entry[];
+  /** Intents that are neither done nor aborted: a crash came in between. */
+  open(): readonly Extract<Line, { kind: 'intent' }>[];
+  close(): void;
+}
+
+/**
+ * Opens the append-only history of changes, one JSON object a line. A last line that was cut by a crash was never acknowledged, so it is
+ * removed. Throws on any other line that can't be read: history is not repaired by guessing.
+ */
+export function openJournal(path: string): Journal {
+  const file = openSync(path, 'a+', 0o600);
+  const text = readFileSync(path, 'utf8');
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  if (whole.length < text.length) ftruncateSync(file, Buffer.byteLength(whole));
+  const intents = new Map<string, Extract<Line, { kind: 'intent' }>>();
+  const done: Entry[] = [];
+  const take = (line: Line): void => {
+    if (line.kind === 'intent') intents.set(line.entry.id, line);
+    else {
+      const intent = intents.get(line.id);
+      if (intent && line.kind === 'done') done.push(intent.entry);
+      intents.delete(line.id);
+    }
+  };
+  whole.split('\n').forEach((line, index) => {
+    if (line === '') return;
+    try {
+      take(JSON.parse(line) as Line);
+    } catch {
+      closeSync(file);
+      throw new Error(`${path}:${index + 1}: this line of the journal is damaged; restore the file, or move it away to begin a new one`);
+    }
+  });
+  return {
+    append(line) {
+      writeSync(file, `${JSON.stringify(line)}\n`);
+      fsyncSync(file);
+      take(line);
+    },
+    entries: () => done,
+    open: () => [...intents.values()],
+    close: () => closeSync(file),
+  };
+}

@@ -1,0 +1,86 @@
+import type { Config, FeatureConfig } from '../config/schema.ts';
+import type { EvaluationContext, FlagState } from '../flags/read.ts';
+import type { Stage } from '../flags/stage.ts';
+import { cookieValue } from './cookie.ts';
+import type { ReadHeader } from './key.ts';
+import { readOverride } from './override.ts';
+
+/** Why a request goes where it goes, in the order in which the reasons are tried. */
+export type Reason = 'KILLED' | 'RETIRED' | 'OVERRIDE' | 'STAGE' | 'NO_KEY' | 'TARGETING' | 'BUCKET';
+
+/** Frozen, and the same value everywhere: in the log line, in the metrics and in `explain`. */
+export interface Decision {
+  readonly feature: string;
+  readonly upstream: string;
+  readonly reason: Reason;
+  readonly stage: Stage;
+  /** Of the snapshot that decided. */
+  readonly version: string;
+  /** Share of the service in percent when the decision was made; null when it isn't one number. */
+  readonly percent: number | null;
+}
+
+/** What deciding needs to know of a feature; part of a snapshot. */
+export interface DecidedFeature {
+  readonly name: string;
+  readonly config: FeatureConfig;
+  readonly flag: FlagState;
+  /** Killed by its flag, or in the state folder of a router that may not write flags. */
+  readonly killed: boolean;
+  /** The most frequent decisions, made once. */
+  readonly frozen: (upstream: string, reason: Reason) => Decision;
+}
+
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly host: string;
+  readonly header: ReadHeader;
+  /** The key that decides the side; only asked for when a share does. */
+  readonly key: () => string | null;
+}
+
+/** Makes the decisions of a feature, each distinct one only once a snapshot: deciding allocates nothing but the context. */
+export function decisions(name: string, flag: FlagState, version: string): DecidedFeature['frozen'] {
+  const made = new Map<string, Decision>();
+  return (upstream, reason) => {
+    const id = `${reason} ${upstream}`;
+    let decision = made.get(id);
+    if (!decision) {
+      decision = Object.freeze({ feature: name, upstream, reason, stage: flag.stage, version, percent: flag.percent });
+      made.set(id, decision);
+    }
+    return decision;
+  };
+}
+
+/** kill → retired → signed override → stage → key → targeting → bucket. Pure but for the clock and the key it is given. */
+export function decide(feature: DecidedFeature, fallback: Config['default'], asked: Asked, overrideKey: string | null, now: () => number): Decision {
+  const { config, flag, frozen } = feature;
+  if (feature.killed) return frozen(fallback, 'KILLED');
+  if (flag.stage === 'retired') return frozen(config.upstream, 'RETIRED');
+  const side = overrideKey === null ? null : overriddenSide(feature, fallback, asked.header, overrideKey, now);
+  if (side !== null) return frozen(side, 'OVERRIDE');
+  if (flag.stage === 'live') return frozen(config.upstream, 'STAGE');
+  if (flag.stage !== 'canary') return frozen(fallback, 'STAGE');
+  const key = asked.key();
+  if (key === null) return frozen(fallback, 'NO_KEY');
+  const context: EvaluationContext = { targetingKey: key, host: asked.host, method: asked.method, path: asked.path };
+  for (const name of config.context) {
+    const value = asked.header(name);
+    if (value !== undefined) context[name] = value;
+  }
+  const { upstream, bucketed } = flag.evaluate(context);
+  return frozen(upstream ?? fallback, bucketed ? 'BUCKET' : 'TARGETING');
+}
+
+function overriddenSide(feature: DecidedFeature, fallback: string, header: ReadHeader, key: string, now: () => number): string | null {
+  const { override, upstream } = feature.config;
+  if (!override) return null;
+  const tokens = [override.header && header(override.header), override.cookie && cookieValue(header('cookie'), override.cookie)];
+  for (const token of tokens) {
+    const found = token ? readOverride(token, key, now()) : null;
+    if (found?.feature === feature.name && (found.upstream === upstream || found.upstream === fallback)) return found.upstream;
+  }
+  return null;
+}
