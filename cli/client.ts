@@ -21,32 +21,50 @@ export interface ChangeOptions extends RemoteOptions {
 const TIMEOUT = 15_000;
 
 /** Asks the admin API and answers its JSON. Throws Failure with what the router says, or with how to reach it. */
-export async function ask<T>(options: RemoteOptions, path: string, init: { method?: string; body?: unknown; headers?: Record<string, string> } = {}): Promise<T> {
+export async function ask<T>(
+  options: RemoteOptions,
+  path: string,
+  init: { method?: string; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<T> {
   const base = adminUrl(options);
   let response: Response;
   try {
     response = await fetch(new URL(path, base), {
       method: init.method ?? 'GET',
-      headers: { authorization: `Bearer ${token(options)}`, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }), ...init.headers },
+      headers: {
+        authorization: `Bearer ${token(options)}`,
+        ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...init.headers,
+      },
       ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
       signal: AbortSignal.timeout(TIMEOUT),
     });
   } catch (error) {
     if (error instanceof Failure) throw error;
     const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
-    throw new Failure(2, [`no router answers at ${base} (${cause}); is it running? Name another with --admin URL`]);
+    throw new Failure(2, [
+      `no router answers at ${base} (${cause}); is it running? Name another with --admin URL`,
+    ]);
   }
   const body = (await response.json().catch(() => null)) as (T & { detail?: string; title?: string }) | null;
   if (response.ok && body !== null) return body;
-  const detail = body?.detail ?? body?.title ?? `the answer at ${base} is not the admin API's (status ${response.status})`;
-  throw new Failure(response.status === 409 || response.status === 412 || response.status === 422 ? 1 : 2, [detail]);
+  const detail =
+    body?.detail ?? body?.title ?? `the answer at ${base} is not the admin API's (status ${response.status})`;
+  throw new Failure(response.status === 409 || response.status === 412 || response.status === 422 ? 1 : 2, [
+    detail,
+  ]);
 }
 
 /**
  * Changes a feature as it is now: reads it, and lets the router refuse if somebody else was faster. The reading and the change are two
  * requests, so a race shows as exit 1 and is never silently lost.
  */
-export async function change(options: ChangeOptions, feature: string, verb: string, body: Record<string, unknown> = {}): Promise<FeatureJson> {
+export async function change(
+  options: ChangeOptions,
+  feature: string,
+  verb: string,
+  body: Record<string, unknown> = {},
+): Promise<FeatureJson> {
   const path = `/api/features/${encodeURIComponent(feature)}`;
   const now = await ask<FeatureJson>(options, path);
   const isSplit = verb === 'split';
@@ -68,7 +86,10 @@ function adminUrl(options: RemoteOptions): string {
     return 'http://127.0.0.1:8081';
   }
   const { config, faults } = parseConfig(text, process.env);
-  if (!config) throw new Failure(2, [`${options.config} is wrong (${faults[0]?.message}); name the router with --admin URL`]);
+  if (!config)
+    throw new Failure(2, [
+      `${options.config} is wrong (${faults[0]?.message}); name the router with --admin URL`,
+    ]);
   const { host, port: configured } = config.admin.listen;
   return `http://${host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${configured}`;
 }
@@ -80,6 +101,8 @@ function token(options: RemoteOptions): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {
-    throw new Failure(2, [`there is no admin token: set STRANGLER_ADMIN_TOKEN, or DATA_DIR to the router's state folder (looked for ${path})`]);
+    throw new Failure(2, [
+      `there is no admin token: set STRANGLER_ADMIN_TOKEN, or DATA_DIR to the router's state folder (looked for ${path})`,
+    ]);
   }
 }

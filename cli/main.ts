@@ -26,13 +26,21 @@ function remote(verb: string, summary: string): Command {
 
 /** A verb that changes a feature: it always says why. */
 function changing(verb: string, summary: string): Command {
-  return remote(verb, summary).requiredOption('--why <text>', 'the reason, for the journal').option('--who <name>', 'who changes it (default: the user at this machine)');
+  return remote(verb, summary)
+    .requiredOption('--why <text>', 'the reason, for the journal')
+    .option('--who <name>', 'who changes it (default: the user at this machine)');
 }
 
 const local = (verb: string, summary: string): Command => program.command(verb).description(summary);
 
-local('serve', 'Serve the traffic').addOption(configOption()).addOption(jsonOption()).action(async (options) => (await import('./commands/serve.ts')).serveCommand(options));
-local('check', 'Check strangler.yaml and the flags').addOption(configOption()).addOption(jsonOption()).action(async (options) => (await import('./commands/check.ts')).checkCommand(options));
+local('serve', 'Serve the traffic')
+  .addOption(configOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/serve.ts')).serveCommand(options));
+local('check', 'Check strangler.yaml and the flags')
+  .addOption(configOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/check.ts')).checkCommand(options));
 local('init', 'Write a commented strangler.yaml and flags.json for a monolith')
   .requiredOption('--monolith <url>', 'where the monolith listens')
   .option('--service <url>', 'where the new service will listen', 'http://127.0.0.1:3001')
@@ -46,15 +54,21 @@ local('migrate', 'Apply the numbered SQL files of a set, each exactly once')
   .option('--database <url>', 'the database (default: DATABASE_URL)')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/migrate.ts')).migrateCommand(options));
-remote('status', 'Show the features and what is in force').action(async (options) => (await import('./commands/status.ts')).statusCommand(options));
+remote('status', 'Show the features and what is in force').action(async (options) =>
+  (await import('./commands/status.ts')).statusCommand(options),
+);
 remote('explain <method> <path>', 'Show where a request would go, and why')
   .option('--key <key>', 'the key that decides the side')
   .option('--host <host>', 'the Host, for targeting rules')
   .option('--header <name:value...>', 'further headers, for targeting rules')
-  .action(async (method, path, options) => (await import('./commands/explain.ts')).explainCommand(method, path, options));
+  .action(async (method, path, options) =>
+    (await import('./commands/explain.ts')).explainCommand(method, path, options),
+  );
 remote('journal [feature]', 'Show the changes, newest first')
   .option('--limit <n>', 'how many', '20')
-  .action(async (feature, options) => (await import('./commands/journal.ts')).journalCommand(feature, options));
+  .action(async (feature, options) =>
+    (await import('./commands/journal.ts')).journalCommand(feature, options),
+  );
 local('link <feature>', 'Print a signed link that gives one browser one side')
   .requiredOption('--side <upstream>', 'the side')
   .option('--hours <n>', 'how long it holds', '8')
@@ -62,17 +76,24 @@ local('link <feature>', 'Print a signed link that gives one browser one side')
   .addOption(configOption())
   .addOption(jsonOption())
   .action(async (feature, options) => (await import('./commands/link.ts')).linkCommand(feature, options));
-changing('shift <feature> <percent>', 'Set the share of the service, in canary').action(async (feature, percent, options) => (await import('./commands/shift.ts')).shiftCommand(feature, percent, options));
+changing('shift <feature> <percent>', 'Set the share of the service, in canary').action(
+  async (feature, percent, options) =>
+    (await import('./commands/shift.ts')).shiftCommand(feature, percent, options),
+);
 changing('rollback <feature>', 'Everybody to the default upstream at once')
   .option('--to <stage>', 'an earlier stage')
-  .action(async (feature, options) => (await import('./commands/rollback.ts')).rollbackCommand(feature, options));
+  .action(async (feature, options) =>
+    (await import('./commands/rollback.ts')).rollbackCommand(feature, options),
+  );
 for (const [verb, summary] of [
   ['promote', 'One stage forward'],
   ['pause', 'Stop the ramp where it is'],
   ['resume', 'Undo a kill, restart the ramp'],
   ['kill', 'The emergency brake: everybody to the default upstream, whatever the stage'],
 ] as const) {
-  changing(`${verb} <feature>`, summary).action(async (feature, options) => (await import('./commands/act.ts')).actCommand(verb, feature, options));
+  changing(`${verb} <feature>`, summary).action(async (feature, options) =>
+    (await import('./commands/act.ts')).actCommand(verb, feature, options),
+  );
 }
 
 try {

@@ -30,5 +30,15 @@ export class Problem extends Error {
 export function problemOf(error: unknown): { status: number; body: Record<string, unknown> } {
   const problem = error instanceof Problem ? error : new Problem('INTERNAL', 'see the log for what happened');
   const { status, title } = PROBLEMS[problem.code];
-  return { status, body: { type: 'about:blank', title, status, code: problem.code, detail: problem.message, ...problem.more } };
+  return {
+    status,
+    body: {
+      type: 'about:blank',
+      title,
+      status,
+      code: problem.code,
+      detail: problem.message,
+      ...problem.more,
+    },
+  };
 }

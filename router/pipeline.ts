@@ -26,7 +26,12 @@ export function createPipeline(options: PipelineOptions): (head: RequestHead) =>
     const snapshot = options.snapshot();
     if (head.readings !== null && head.readings.some((path) => snapshot.matcher.touches(path))) {
       return {
-        refuse: { status: 400, code: 'AMBIGUOUS_PATH', detail: 'the path can be read in more than one way, and one of them belongs to a diverted feature; encode it canonically' },
+        refuse: {
+          status: 400,
+          code: 'AMBIGUOUS_PATH',
+          detail:
+            'the path can be read in more than one way, and one of them belongs to a diverted feature; encode it canonically',
+        },
       };
     }
     const link = answerLink(snapshot, head, options.overrideKey, options.now);
@@ -35,15 +40,29 @@ export function createPipeline(options: PipelineOptions): (head: RequestHead) =>
     const issueCookie = cookieToIssue(snapshot, head, options.newId);
     if (!matched) return { ...passThrough(snapshot), issueCookie };
     const header = (name: string): string | undefined => head.header(name);
-    const asked = { method: head.method, path: head.path, host: head.host, header, key: () => keyOf(matched.feature.config.key, header) };
-    const decision = decide(matched.feature, snapshot.config.default, asked, options.overrideKey, options.now);
+    const asked = {
+      method: head.method,
+      path: head.path,
+      host: head.host,
+      header,
+      key: () => keyOf(matched.feature.config.key, header),
+    };
+    const decision = decide(
+      matched.feature,
+      snapshot.config.default,
+      asked,
+      options.overrideKey,
+      options.now,
+    );
     return { ...diverted(snapshot, matched.feature, matched.route, decision), issueCookie };
   };
 }
 
 /** A preflight belongs to the method it asks about (Fetch standard, CORS-preflight request). */
 export function matchedMethod(head: Pick<RequestHead, 'method' | 'header'>): string {
-  return head.method === 'OPTIONS' ? (head.header('access-control-request-method') ?? 'OPTIONS') : head.method;
+  return head.method === 'OPTIONS'
+    ? (head.header('access-control-request-method') ?? 'OPTIONS')
+    : head.method;
 }
 
 /** Traffic of no feature: to the default upstream, as it came. */
@@ -58,14 +77,27 @@ const passThrough = memoize((snapshot: Snapshot): Omit<Route, 'issueCookie'> => 
   decision: null,
 }));
 
-function diverted(snapshot: Snapshot, feature: DecidedFeature, route: RouteConfig, decision: Decision): Omit<Route, 'issueCookie'> {
+function diverted(
+  snapshot: Snapshot,
+  feature: DecidedFeature,
+  route: RouteConfig,
+  decision: Decision,
+): Omit<Route, 'issueCookie'> {
   const { config } = feature;
-  const fallback = decision.upstream !== snapshot.config.default && route.effect === 'read' && decision.stage !== 'retired' && config.data !== 'own';
+  const fallback =
+    decision.upstream !== snapshot.config.default &&
+    route.effect === 'read' &&
+    decision.stage !== 'retired' &&
+    config.data !== 'own';
   const on = config.fallback.on;
   return {
     upstream: decision.upstream,
     fallback: fallback && on.length > 0 ? snapshot.config.default : null,
-    fallbackOn: { connect: on.includes('connect'), timeout: on.includes('timeout'), serverError: on.includes('5xx') },
+    fallbackOn: {
+      connect: on.includes('connect'),
+      timeout: on.includes('timeout'),
+      serverError: on.includes('5xx'),
+    },
     maxBody: route.maxBody ?? null,
     responseTimeout: route.timeout ?? null,
     ...stripped(snapshot),

@@ -38,7 +38,11 @@ export interface Serving {
 export async function serve({ config: configPath, env }: ServeOptions): Promise<Serving> {
   const stateDir = stateFolder(configPath, env);
   mkdirSync(stateDir, { recursive: true });
-  const log = pino({ name: 'router', level: env['LOG_LEVEL'] ?? 'info', redact: ['req.headers.authorization', 'req.headers.cookie'] });
+  const log = pino({
+    name: 'router',
+    level: env['LOG_LEVEL'] ?? 'info',
+    redact: ['req.headers.authorization', 'req.headers.cookie'],
+  });
   const current = loadCurrent(resolve(configPath), stateDir, env);
   const journal = openJournal(join(stateDir, 'journal.jsonl'));
   const now = Date.now;
@@ -65,7 +69,15 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
   current.onSwap((_before, after) => {
     dataPath.setUpstreams(upstreamOptions(after.config));
     journalFileEdits(journal, seen(), now());
-    log.info({ version: after.version, features: Object.fromEntries([...after.features.values()].map((feature) => [feature.name, viewOf(feature)])) }, 'serving a new snapshot');
+    log.info(
+      {
+        version: after.version,
+        features: Object.fromEntries(
+          [...after.features.values()].map((feature) => [feature.name, viewOf(feature)]),
+        ),
+      },
+      'serving a new snapshot',
+    );
   });
 
   let isDraining = false;
@@ -113,7 +125,12 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
 }
 
 function seenFeatures(snapshot: Snapshot): Map<string, Seen> {
-  return new Map([...snapshot.features].map(([name, feature]) => [name, { view: viewOf(feature), fingerprint: feature.flag.fingerprint }]));
+  return new Map(
+    [...snapshot.features].map(([name, feature]) => [
+      name,
+      { view: viewOf(feature), fingerprint: feature.flag.fingerprint },
+    ]),
+  );
 }
 
 /** Polls both files and says in the log when one is rejected, and when it is good again. */
@@ -124,7 +141,9 @@ function watchFiles(current: Current, log: Logger): { close(): void } {
     const now = JSON.stringify([config.faults, flags.faults]);
     if (now === last) return;
     last = now;
-    for (const file of [config, flags]) if (file.state === 'rejected') log.warn({ file: file.file, faults: file.faults }, 'rejected; what was in force goes on');
+    for (const file of [config, flags])
+      if (file.state === 'rejected')
+        log.warn({ file: file.file, faults: file.faults }, 'rejected; what was in force goes on');
   };
   const watcher = current.watch();
   const timer = setInterval(report, 500);

@@ -3,5 +3,10 @@ import type { UpstreamOptions } from './forward/plan.ts';
 
 /** The upstreams of a config as the data path takes them. */
 export function upstreamOptions(config: Config): UpstreamOptions[] {
-  return Object.entries(config.upstreams).map(([name, { urls, timeouts, maxInFlight }]) => ({ name, urls, timeouts, maxInFlight }));
+  return Object.entries(config.upstreams).map(([name, { urls, timeouts, maxInFlight }]) => ({
+    name,
+    urls,
+    timeouts,
+    maxInFlight,
+  }));
 }

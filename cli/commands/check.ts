@@ -22,14 +22,21 @@ export function checkCommand(options: { readonly config: string; readonly json?:
   if (parsed?.config) {
     const path = resolve(dirname(options.config), parsed.config.flags.file);
     const flags = read(path, faults);
-    if (flags !== null) faults.push(...readFlags(flags, parsed.config).faults.map((fault) => ({ ...fault, file: path })));
+    if (flags !== null)
+      faults.push(...readFlags(flags, parsed.config).faults.map((fault) => ({ ...fault, file: path })));
   }
   const warned = warnings.map((fault) => `warning: ${faultLine(fault.file, fault)}`);
   if (options.json) print(options, { ok: faults.length === 0, faults, warnings }, () => []);
-  if (faults.length > 0) throw new Failure(2, options.json ? [] : [...faults.map((fault) => faultLine(fault.file, fault)), ...warned]);
+  if (faults.length > 0)
+    throw new Failure(
+      2,
+      options.json ? [] : [...faults.map((fault) => faultLine(fault.file, fault)), ...warned],
+    );
   if (!options.json) {
     for (const line of warned) process.stderr.write(`${line}\n`);
-    print(options, null, () => [`${options.config} and its flags are good: ${Object.keys(parsed!.config!.features).length} feature(s)`]);
+    print(options, null, () => [
+      `${options.config} and its flags are good: ${Object.keys(parsed!.config!.features).length} feature(s)`,
+    ]);
   }
 }
 

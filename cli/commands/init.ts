@@ -18,10 +18,18 @@ export function initCommand(options: InitOptions): void {
   const files = { 'strangler.yaml': yaml(options), 'flags.json': flags(options.feature) };
   // What is written must be good, so bad options are refused here and in the config's own words.
   const { faults } = parseConfig(files['strangler.yaml'], {});
-  if (faults.length > 0) throw new Failure(2, faults.map((fault) => faultLine('strangler.yaml', fault)));
+  if (faults.length > 0)
+    throw new Failure(
+      2,
+      faults.map((fault) => faultLine('strangler.yaml', fault)),
+    );
   const paths = Object.keys(files).map((name) => join(options.dir, name));
   const there = paths.filter((path) => existsSync(path));
-  if (there.length > 0 && !options.force) throw new Failure(2, there.map((path) => `${path} exists; --force replaces it`));
+  if (there.length > 0 && !options.force)
+    throw new Failure(
+      2,
+      there.map((path) => `${path} exists; --force replaces it`),
+    );
   mkdirSync(options.dir, { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(options.dir, name), text);
   print(options, { written: paths }, () => [
@@ -70,7 +78,12 @@ function flags(feature: string): string {
     state: 'ENABLED',
     variants: { monolith: 'monolith', service: 'service' },
     defaultVariant: 'monolith',
-    targeting: { fractional: [['service', 0], ['monolith', 100]] },
+    targeting: {
+      fractional: [
+        ['service', 0],
+        ['monolith', 100],
+      ],
+    },
     metadata: { stage: 'off' },
   };
   return `${JSON.stringify({ $schema: 'https://flagd.dev/schema/v0/flags.json', flags: { [feature]: flag } }, null, 2)}\n`;

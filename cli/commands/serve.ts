@@ -7,10 +7,14 @@ import { Failure } from '../output.ts';
 export async function serveCommand(options: { readonly config: string }): Promise<void> {
   const serving = await serve({ config: options.config, env: process.env }).catch((error: unknown) => {
     if (error instanceof StartFaults) {
-      throw new Failure(2, error.files.flatMap(({ file, faults }) => faults.map((fault) => faultLine(file, fault))));
+      throw new Failure(
+        2,
+        error.files.flatMap(({ file, faults }) => faults.map((fault) => faultLine(file, fault))),
+      );
     }
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') throw new Failure(2, [`can't listen: ${message}`]);
+    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
+      throw new Failure(2, [`can't listen: ${message}`]);
     throw error;
   });
   process.on('SIGHUP', serving.reload);

@@ -20,7 +20,10 @@ export async function statusCommand(options: RemoteOptions): Promise<void> {
       ]),
     ),
     '',
-    ...[status.config, status.flags].flatMap((file) => [`${file.file}: ${file.state} (${file.version})`, ...file.faults.map((fault) => `  ${faultLine(file.file, fault)}`)]),
+    ...[status.config, status.flags].flatMap((file) => [
+      `${file.file}: ${file.state} (${file.version})`,
+      ...file.faults.map((fault) => `  ${faultLine(file.file, fault)}`),
+    ]),
     ...status.features.flatMap((feature) => (feature.drift ? [`${feature.name}: ${feature.drift}`] : [])),
     `version ${status.version}, ${status.connections} connection(s), up ${status.uptimeSeconds} s${status.draining ? ', draining' : ''}`,
   ]);

@@ -14,7 +14,10 @@ const BODIES = {
 } as const satisfies Record<Action['kind'], z.ZodType>;
 
 /** The body of a change. Every fault is named; `why` is required, because the journal is read months later. Throws Problem. */
-export function readAction(kind: Action['kind'], body: unknown): { action: Action; who: string; why: string } {
+export function readAction(
+  kind: Action['kind'],
+  body: unknown,
+): { action: Action; who: string; why: string } {
   const result = BODIES[kind].safeParse(body ?? {});
   if (!result.success) {
     const faults = result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);

@@ -33,8 +33,18 @@ export function createAdmin(parts: AdminParts): express.Express {
     next();
   });
   app.get('/livez', (_request, response) => void response.json({ status: 'live' }));
-  app.get('/readyz', (_request, response) => void response.status(parts.isDraining() ? 503 : 200).json({ status: parts.isDraining() ? 'draining' : 'ready' }));
-  app.get('/metrics', async (_request, response) => void response.type(parts.metrics.contentType).send(await parts.metrics.text()));
+  app.get(
+    '/readyz',
+    (_request, response) =>
+      void response
+        .status(parts.isDraining() ? 503 : 200)
+        .json({ status: parts.isDraining() ? 'draining' : 'ready' }),
+  );
+  app.get(
+    '/metrics',
+    async (_request, response) =>
+      void response.type(parts.metrics.contentType).send(await parts.metrics.text()),
+  );
 
   app.use('/api', authorize(parts.token), express.json({ limit: MAX_BODY }));
   app.get('/api/status', (_request, response) => void response.json(status(parts) satisfies StatusJson));
@@ -48,10 +58,15 @@ export function createAdmin(parts: AdminParts): express.Express {
   for (const kind of ['promote', 'rollback', 'pause', 'resume', 'kill'] as const) {
     app.post(`/api/features/:name/${kind}`, (request, response) => change(parts, request, response, kind));
   }
-  app.get('/api/explain', (request, response) => void response.json(explain(current.snapshot(), request.query, parts.overrideKey, parts.now)));
+  app.get(
+    '/api/explain',
+    (request, response) =>
+      void response.json(explain(current.snapshot(), request.query, parts.overrideKey, parts.now)),
+  );
   app.get('/api/journal', (request, response) => {
     const limit = Number(request.query['limit'] ?? 100);
-    if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) throw new Problem('BAD_REQUEST', 'limit is a whole number from 1 to 10000');
+    if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
+      throw new Problem('BAD_REQUEST', 'limit is a whole number from 1 to 10000');
     const feature = request.query['feature'];
     const all = journal.entries().filter((entry) => feature === undefined || entry.feature === feature);
     response.json({ entries: all.slice(-limit).toReversed(), total: all.length } satisfies JournalJson);
@@ -73,18 +88,34 @@ function authorize(token: string) {
     const given = /^Bearer (.+)$/i.exec(request.get('authorization') ?? '')?.[1];
     if (given !== undefined && isToken(given, token)) return next();
     response.set('www-authenticate', 'Bearer realm="strangler"');
-    throw new Problem('UNAUTHORIZED', 'send Authorization: Bearer with the token from STRANGLER_ADMIN_TOKEN, or from admin-token in the state folder');
+    throw new Problem(
+      'UNAUTHORIZED',
+      'send Authorization: Bearer with the token from STRANGLER_ADMIN_TOKEN, or from admin-token in the state folder',
+    );
   };
 }
 
-function change(parts: AdminParts, request: Request<{ name: string }>, response: Response, kind: Action['kind']): void {
+function change(
+  parts: AdminParts,
+  request: Request<{ name: string }>,
+  response: Response,
+  kind: Action['kind'],
+): void {
   const { action, who, why } = readAction(kind, request.body);
-  const feature = changeFlag(parts, { feature: request.params.name, action, ifMatch: request.get('if-match') ?? null, who, why });
+  const feature = changeFlag(parts, {
+    feature: request.params.name,
+    action,
+    ifMatch: request.get('if-match') ?? null,
+    who,
+    why,
+  });
   response.set('etag', etagOf(feature)).json(featureJson(parts.current, feature));
 }
 
 function features(parts: AdminParts): FeatureJson[] {
-  return [...parts.current.snapshot().features.values()].map((feature) => featureJson(parts.current, feature));
+  return [...parts.current.snapshot().features.values()].map((feature) =>
+    featureJson(parts.current, feature),
+  );
 }
 
 function status(parts: AdminParts): StatusJson {
@@ -105,5 +136,7 @@ function status(parts: AdminParts): StatusJson {
 function fromParser(error: unknown): unknown {
   const { type, status: code, message } = error as { type?: unknown; status?: unknown; message?: string };
   if (typeof type !== 'string' || typeof code !== 'number') return error;
-  return code === 413 ? new Problem('TOO_LARGE', `the body of a change is at most ${MAX_BODY} bytes`) : new Problem('BAD_REQUEST', `the body can't be read as JSON: ${message}`);
+  return code === 413
+    ? new Problem('TOO_LARGE', `the body of a change is at most ${MAX_BODY} bytes`)
+    : new Problem('BAD_REQUEST', `the body can't be read as JSON: ${message}`);
 }

@@ -9,7 +9,12 @@ import type { ExplainJson } from './protocol.ts';
  * What would be decided for a request, by the same code that decides. `key` stands for whatever the feature's key sources would find;
  * further headers, as `header=name:value`, are for targeting rules.
  */
-export function explain(snapshot: Snapshot, query: Readonly<Record<string, unknown>>, overrideKey: string | null, now: () => number): ExplainJson {
+export function explain(
+  snapshot: Snapshot,
+  query: Readonly<Record<string, unknown>>,
+  overrideKey: string | null,
+  now: () => number,
+): ExplainJson {
   const one = (name: string): string | null => {
     const value = query[name];
     if (value === undefined) return null;
@@ -23,15 +28,37 @@ export function explain(snapshot: Snapshot, query: Readonly<Record<string, unkno
   const header = (name: string): string | undefined => headers.get(name);
   const canonical = canonicalise(target);
   const base = { route: null, stage: null, percent: null, fallback: null, version: snapshot.version };
-  if (canonical === null) return { ...base, feature: null, upstream: 'none', reason: 'REFUSED', path: target };
+  if (canonical === null)
+    return { ...base, feature: null, upstream: 'none', reason: 'REFUSED', path: target };
   const { path, readings } = canonical;
-  if (readings?.some((reading) => snapshot.matcher.touches(reading))) return { ...base, feature: null, upstream: 'none', reason: 'AMBIGUOUS_PATH', path };
+  if (readings?.some((reading) => snapshot.matcher.touches(reading)))
+    return { ...base, feature: null, upstream: 'none', reason: 'AMBIGUOUS_PATH', path };
   const matched = readings ? null : snapshot.matcher.match(matchedMethod({ method, header }), path);
-  if (!matched) return { ...base, feature: null, upstream: snapshot.config.default, reason: 'NO_ROUTE', path };
+  if (!matched)
+    return { ...base, feature: null, upstream: snapshot.config.default, reason: 'NO_ROUTE', path };
   const key = one('key');
   const asked = { method, path, host: one('host') ?? '', header, key: () => key || null };
-  const { feature, upstream, reason, stage, percent, version } = decide(matched.feature, snapshot.config.default, asked, overrideKey, now);
-  return { feature, upstream, reason, stage, percent, version, route: matched.route.match, fallback: upstream === snapshot.config.default || matched.route.effect === 'write' || stage === 'retired' ? null : snapshot.config.default, path };
+  const { feature, upstream, reason, stage, percent, version } = decide(
+    matched.feature,
+    snapshot.config.default,
+    asked,
+    overrideKey,
+    now,
+  );
+  return {
+    feature,
+    upstream,
+    reason,
+    stage,
+    percent,
+    version,
+    route: matched.route.match,
+    fallback:
+      upstream === snapshot.config.default || matched.route.effect === 'write' || stage === 'retired'
+        ? null
+        : snapshot.config.default,
+    path,
+  };
 }
 
 function splitHeader(line: string): [string, string] {

@@ -6,7 +6,10 @@ import type { Fault } from './fault.ts';
  *
  * A value can not add structure: one with a line break is refused. Comments are left alone, so a variable in one need not be set.
  */
-export function expand(text: string, env: Readonly<Record<string, string | undefined>>): { text: string; faults: Fault[] } {
+export function expand(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): { text: string; faults: Fault[] } {
   const faults: Fault[] = [];
   const lines = text.split('\n').map((line, index) => {
     if (/^\s*#/.test(line)) return line;
@@ -19,7 +22,10 @@ export function expand(text: string, env: Readonly<Record<string, string | undef
       const found = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/.exec(inner);
       if (!found) return fault('is not ${NAME} or ${NAME:-default}');
       const value = env[found[1]!] || found[2];
-      if (value === undefined) return fault(`the environment variable ${found[1]} is not set; set it, or write \${${found[1]}:-default}`);
+      if (value === undefined)
+        return fault(
+          `the environment variable ${found[1]} is not set; set it, or write \${${found[1]}:-default}`,
+        );
       if (/[\r\n]/.test(value)) return fault(`the environment variable ${found[1]} holds a line break`);
       return value;
     });

@@ -5,7 +5,11 @@ export type Locate = (path: readonly PropertyKey[]) => number | null;
 
 /** `features.images.routes[0].match` */
 export function pathText(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key)), '');
+  return path.reduce<string>(
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key),
+    '',
+  );
 }
 
 /** Finds lines in a parsed YAML (and so also JSON) document. */

@@ -18,7 +18,8 @@ features:
 `;
 
 /** Faults as `line path`, which is what a person needs to find them. */
-const faultsOf = (text: string, env = {}): string[] => parseConfig(text, env).faults.map((fault) => `${fault.line} ${fault.path}`);
+const faultsOf = (text: string, env = {}): string[] =>
+  parseConfig(text, env).faults.map((fault) => `${fault.line} ${fault.path}`);
 
 describe('strangler.yaml', () => {
   it('reads amounts, addresses and defaults', () => {
@@ -31,8 +32,12 @@ describe('strangler.yaml', () => {
   });
 
   it('expands variables, also inside flow mappings', () => {
-    assert.deepEqual(parseConfig(GOOD, { MONOLITH_PORT: '4000' }).config?.upstreams['monolith']?.urls, ['http://127.0.0.1:4000']);
-    assert.deepEqual(parseConfig(GOOD, { MONOLITH_PORT: '' }).config?.upstreams['monolith']?.urls, ['http://127.0.0.1:3000']);
+    assert.deepEqual(parseConfig(GOOD, { MONOLITH_PORT: '4000' }).config?.upstreams['monolith']?.urls, [
+      'http://127.0.0.1:4000',
+    ]);
+    assert.deepEqual(parseConfig(GOOD, { MONOLITH_PORT: '' }).config?.upstreams['monolith']?.urls, [
+      'http://127.0.0.1:3000',
+    ]);
   });
 
   it('names the line of a variable that is not set, and takes no line breaks from one', () => {
@@ -42,8 +47,17 @@ describe('strangler.yaml', () => {
   });
 
   it('finds every fault at once, each with its own line', () => {
-    const text = GOOD.replace('listen: 127', 'lisen: 127').replace('500ms', '500').replace('effect: read', 'effect: look').replace('upstream: image-api', 'upstrem: image-api');
-    assert.deepEqual(faultsOf(text), ['1 lisen', '5 upstreams.image-api.timeouts.connect', '8 features.images.upstream', '9 features.images.upstrem', '13 features.images.routes[0].effect']);
+    const text = GOOD.replace('listen: 127', 'lisen: 127')
+      .replace('500ms', '500')
+      .replace('effect: read', 'effect: look')
+      .replace('upstream: image-api', 'upstrem: image-api');
+    assert.deepEqual(faultsOf(text), [
+      '1 lisen',
+      '5 upstreams.image-api.timeouts.connect',
+      '8 features.images.upstream',
+      '9 features.images.upstrem',
+      '13 features.images.routes[0].effect',
+    ]);
   });
 
   it('refuses YAML that does not parse, and an empty file', () => {
@@ -54,9 +68,15 @@ describe('strangler.yaml', () => {
 
   it('refuses names that do not exist', () => {
     assert.deepEqual(faultsOf(GOOD.replace('default: monolith', 'default: monolit')), ['6 default']);
-    assert.deepEqual(faultsOf(GOOD.replace('upstream: image-api', 'upstream: image')), ['9 features.images.upstream']);
-    assert.deepEqual(faultsOf(GOOD.replace('upstream: image-api', 'upstream: monolith')), ['9 features.images.upstream']);
-    assert.deepEqual(faultsOf(GOOD.replace('entity: product', 'entity: shop')), ['14 features.images.routes[1].entity']);
+    assert.deepEqual(faultsOf(GOOD.replace('upstream: image-api', 'upstream: image')), [
+      '9 features.images.upstream',
+    ]);
+    assert.deepEqual(faultsOf(GOOD.replace('upstream: image-api', 'upstream: monolith')), [
+      '9 features.images.upstream',
+    ]);
+    assert.deepEqual(faultsOf(GOOD.replace('entity: product', 'entity: shop')), [
+      '14 features.images.routes[1].entity',
+    ]);
   });
 
   it('refuses the same method and shape twice, naming both lines', () => {
@@ -74,13 +94,32 @@ describe('strangler.yaml', () => {
   });
 
   it('warns that a header key without trusted proxies lets clients choose', () => {
-    assert.deepEqual(parseConfig(GOOD, {}).warnings.map((warning) => warning.line), [11]);
+    assert.deepEqual(
+      parseConfig(GOOD, {}).warnings.map((warning) => warning.line),
+      [11],
+    );
     assert.deepEqual(parseConfig(`${GOOD}trust: { proxies: [10.0.0.0/8] }\n`, {}).warnings, []);
   });
 
   it('refuses routes that can not be meant', () => {
-    for (const match of ['images', 'get /images', 'GET images', 'GET /a/**/b', 'GET /a/{x}/{x}', 'GET /a//b', 'GET /a/', 'GET /a/../b', 'GET /{x}y', 'CONNECT /a', 'GET /a?b']) {
-      assert.deepEqual(faultsOf(GOOD.replace('GET /images/{id}', match)), ['13 features.images.routes[0].match'], match);
+    for (const match of [
+      'images',
+      'get /images',
+      'GET images',
+      'GET /a/**/b',
+      'GET /a/{x}/{x}',
+      'GET /a//b',
+      'GET /a/',
+      'GET /a/../b',
+      'GET /{x}y',
+      'CONNECT /a',
+      'GET /a?b',
+    ]) {
+      assert.deepEqual(
+        faultsOf(GOOD.replace('GET /images/{id}', match)),
+        ['13 features.images.routes[0].match'],
+        match,
+      );
     }
   });
 });

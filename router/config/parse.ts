@@ -18,7 +18,13 @@ export function parseConfig(text: string, env: Readonly<Record<string, string | 
   const lines = new LineCounter();
   const document = parseDocument(expanded.text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
-    return failed(document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, path: '', message: error.message })));
+    return failed(
+      document.errors.map((error) => ({
+        line: lines.linePos(error.pos[0]).line,
+        path: '',
+        message: error.message,
+      })),
+    );
   }
   if (document.contents === null) return failed([{ line: null, path: '', message: 'the file is empty' }]);
   const locate = locator(document, lines);
@@ -37,7 +43,11 @@ function schemaFaults(issue: z.core.$ZodIssue, locate: Locate): Fault[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
-      return { line: locate(path), path: pathText(path), message: 'is not a known key; check its spelling and its place' };
+      return {
+        line: locate(path),
+        path: pathText(path),
+        message: 'is not a known key; check its spelling and its place',
+      };
     });
   }
   return [{ line: locate(issue.path), path: pathText(issue.path), message: issue.message }];

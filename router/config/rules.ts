@@ -11,27 +11,37 @@ interface Findings {
 /** What no schema can say: names that must exist, routes and flags that must not meet, settings that contradict each other. */
 export function crossCheck(config: Config, locate: Locate): Findings {
   const findings: Findings = { faults: [], warnings: [] };
-  const fault = (path: readonly PropertyKey[], message: string) => void findings.faults.push({ line: locate(path), path: pathText(path), message });
+  const fault = (path: readonly PropertyKey[], message: string) =>
+    void findings.faults.push({ line: locate(path), path: pathText(path), message });
   const known = Object.keys(config.upstreams);
   const suggest = `one of ${known.join(', ')}`;
-  if (!known.includes(config.default)) fault(['default'], `there is no upstream "${config.default}"; name ${suggest}`);
+  if (!known.includes(config.default))
+    fault(['default'], `there is no upstream "${config.default}"; name ${suggest}`);
 
   const flags = new Map<string, readonly PropertyKey[]>();
   const shapes = new Map<string, readonly PropertyKey[]>();
   for (const [name, feature] of Object.entries(config.features)) {
     const at = ['features', name];
     if (/\p{Cc}/u.test(name)) fault(at, 'a name must not hold control characters');
-    if (!known.includes(feature.upstream)) fault([...at, 'upstream'], `there is no upstream "${feature.upstream}"; name ${suggest}`);
-    if (feature.upstream === config.default) fault([...at, 'upstream'], 'is the default upstream, so there would be nothing to divert');
+    if (!known.includes(feature.upstream))
+      fault([...at, 'upstream'], `there is no upstream "${feature.upstream}"; name ${suggest}`);
+    if (feature.upstream === config.default)
+      fault([...at, 'upstream'], 'is the default upstream, so there would be nothing to divert');
     claim(flags, feature.flag, [...at, 'flag'], 'the flag', fault, locate);
     feature.routes.forEach((route, index) => {
       const path = [...at, 'routes', index, 'match'];
       const template = parseTemplate(route.match);
       if (typeof template === 'string') return fault(path, `"${route.match}" ${template}`);
       claim(shapes, shapeOf(template), path, 'the route', fault, locate);
-      if (route.entity && !template.names.includes(route.entity)) fault([...path.slice(0, -1), 'entity'], `"${route.match}" has no segment {${route.entity}}`);
+      if (route.entity && !template.names.includes(route.entity))
+        fault([...path.slice(0, -1), 'entity'], `"${route.match}" has no segment {${route.entity}}`);
       if (route.effect === 'read' && !['GET', 'HEAD', 'OPTIONS'].includes(template.method)) {
-        warn(findings, locate, [...path.slice(0, -1), 'effect'], `${template.method} is declared a read, but only GET, HEAD and OPTIONS are ever sent a second time`);
+        warn(
+          findings,
+          locate,
+          [...path.slice(0, -1), 'effect'],
+          `${template.method} is declared a read, but only GET, HEAD and OPTIONS are ever sent a second time`,
+        );
       }
     });
     checkKeys(name, feature, config, findings, locate);
@@ -54,15 +64,30 @@ function claim(
   locate: Locate,
 ): void {
   const first = owners.get(thing);
-  if (first) fault(path, `${what} "${thing}" (line ${locate(path)}) is already taken by ${pathText(first)} (line ${locate(first)})`);
+  if (first)
+    fault(
+      path,
+      `${what} "${thing}" (line ${locate(path)}) is already taken by ${pathText(first)} (line ${locate(first)})`,
+    );
   else owners.set(thing, path);
 }
 
-function checkKeys(name: string, feature: FeatureConfig, config: Config, findings: Findings, locate: Locate): void {
+function checkKeys(
+  name: string,
+  feature: FeatureConfig,
+  config: Config,
+  findings: Findings,
+  locate: Locate,
+): void {
   feature.key.forEach((source, index) => {
     if (!('header' in source) || config.trust.proxies.length > 0) return;
     const path = ['features', name, 'key', index];
-    warn(findings, locate, path, `clients choose their side by sending "${source.header}"; list the proxies that set it under trust.proxies`);
+    warn(
+      findings,
+      locate,
+      path,
+      `clients choose their side by sending "${source.header}"; list the proxies that set it under trust.proxies`,
+    );
   });
   const issuing = feature.key.findIndex((source) => 'issue' in source);
   if (issuing !== -1 && issuing !== feature.key.length - 1) {
@@ -74,11 +99,20 @@ function checkKeys(name: string, feature: FeatureConfig, config: Config, finding
   }
 }
 
-function checkGates(name: string, feature: FeatureConfig, fault: (path: readonly PropertyKey[], message: string) => void): void {
+function checkGates(
+  name: string,
+  feature: FeatureConfig,
+  fault: (path: readonly PropertyKey[], message: string) => void,
+): void {
   feature.gates.forEach((gate, index) => {
     const limits = [gate.min, gate.max, gate.maxDelta, gate.maxRatio].filter((limit) => limit !== undefined);
-    if (limits.length === 0) fault(['features', name, 'gates', index], `a ${gate.metric} gate needs a limit: min, max, maxDelta or maxRatio`);
+    if (limits.length === 0)
+      fault(
+        ['features', name, 'gates', index],
+        `a ${gate.metric} gate needs a limit: min, max, maxDelta or maxRatio`,
+      );
   });
   const steps = feature.ramp?.steps ?? [];
-  if (steps.some((step, index) => index > 0 && step <= steps[index - 1]!)) fault(['features', name, 'ramp', 'steps'], 'must rise from step to step');
+  if (steps.some((step, index) => index > 0 && step <= steps[index - 1]!))
+    fault(['features', name, 'ramp', 'steps'], 'must rise from step to step');
 }

@@ -8,7 +8,10 @@ const amount = (parse: (text: string) => number | null, example: string) =>
   z.union([z.string(), z.number()]).transform((value, context) => {
     const parsed = parse(String(value));
     if (parsed !== null) return parsed;
-    context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} is not an amount like ${example}` });
+    context.addIssue({
+      code: 'custom',
+      message: `${JSON.stringify(value)} is not an amount like ${example}`,
+    });
     return z.NEVER;
   });
 const milliseconds = () => amount(duration, '500ms, 10s or 5m');
@@ -21,7 +24,10 @@ const listen = z.union([z.string(), z.number()]).transform((value, context) => {
   const host = found?.[1]?.replace(/^\[|\]$/g, '');
   const port = Number(found?.[2]);
   if (!found || port > 65535) {
-    context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} is not an address like 127.0.0.1:8080` });
+    context.addIssue({
+      code: 'custom',
+      message: `${JSON.stringify(value)} is not an address like 127.0.0.1:8080`,
+    });
     return z.NEVER;
   }
   return { host: host === undefined ? '127.0.0.1' : host === '' ? '0.0.0.0' : host, port };
@@ -29,13 +35,18 @@ const listen = z.union([z.string(), z.number()]).transform((value, context) => {
 
 const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a valid header or cookie name');
 const headerName = token.transform((name) => name.toLowerCase());
-const upstreamName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'use up to 63 letters, digits, dots, dashes and underscores');
+const upstreamName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'use up to 63 letters, digits, dots, dashes and underscores');
 
 const origin = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   const bare = url && url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password;
   if (url && bare && (url.protocol === 'http:' || url.protocol === 'https:')) return url.origin;
-  context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} is not an origin like http://127.0.0.1:3000 (no path, no credentials)` });
+  context.addIssue({
+    code: 'custom',
+    message: `${JSON.stringify(text)} is not an origin like http://127.0.0.1:3000 (no path, no credentials)`,
+  });
   return z.NEVER;
 });
 
@@ -43,10 +54,19 @@ const upstream = z
   .strictObject({
     url: origin.optional(),
     urls: z.array(origin).min(1).optional(),
-    timeouts: z.strictObject({ connect: milliseconds().default(1000), response: milliseconds().default(30_000), idle: milliseconds().default(4000) }).prefault({}),
+    timeouts: z
+      .strictObject({
+        connect: milliseconds().default(1000),
+        response: milliseconds().default(30_000),
+        idle: milliseconds().default(4000),
+      })
+      .prefault({}),
     maxInFlight: z.number().int().positive().default(1024),
   })
-  .refine((value) => (value.url === undefined) !== (value.urls === undefined), 'needs exactly one of url and urls')
+  .refine(
+    (value) => (value.url === undefined) !== (value.urls === undefined),
+    'needs exactly one of url and urls',
+  )
   .transform(({ url, urls, ...rest }) => ({ urls: urls ?? [url!], ...rest }));
 
 const network = z.string().refine((text) => {
@@ -64,7 +84,11 @@ const route = z.strictObject({
 });
 
 const keySource = z.union(
-  [z.strictObject({ header: headerName }), z.strictObject({ cookie: token, claim: z.string().min(1).optional() }), z.strictObject({ issue: token })],
+  [
+    z.strictObject({ header: headerName }),
+    z.strictObject({ cookie: token, claim: z.string().min(1).optional() }),
+    z.strictObject({ issue: token }),
+  ],
   { error: 'is not { header: … }, { cookie: …, claim: … } or { issue: … }' },
 );
 
@@ -86,8 +110,18 @@ const feature = z.strictObject({
   override: z.strictObject({ header: headerName.optional(), cookie: token.optional() }).optional(),
   context: z.array(headerName).default([]),
   routes: z.array(route).min(1),
-  fallback: z.strictObject({ on: z.array(z.enum(['connect', 'timeout', '5xx'])).default(['connect', 'timeout', '5xx']) }).prefault({}),
-  shadow: z.strictObject({ sample: fraction().default(0.1), maxBody: bytes().default(2 ** 20), compare: z.enum(['status', 'json', 'bytes', 'image']).default('json') }).optional(),
+  fallback: z
+    .strictObject({
+      on: z.array(z.enum(['connect', 'timeout', '5xx'])).default(['connect', 'timeout', '5xx']),
+    })
+    .prefault({}),
+  shadow: z
+    .strictObject({
+      sample: fraction().default(0.1),
+      maxBody: bytes().default(2 ** 20),
+      compare: z.enum(['status', 'json', 'bytes', 'image']).default('json'),
+    })
+    .optional(),
   gates: z.array(gate).default([]),
   ramp: z
     .strictObject({
@@ -106,7 +140,9 @@ export const schema = z.strictObject({
   trust: z.strictObject({ proxies: z.array(network).default([]) }).prefault({}),
   log: z.strictObject({ requests: z.enum(['none', 'errors', 'all']).default('errors') }).prefault({}),
   workers: z.number().int().min(1).max(64).default(1),
-  drain: z.strictObject({ delay: milliseconds().default(0), deadline: milliseconds().default(30_000) }).prefault({}),
+  drain: z
+    .strictObject({ delay: milliseconds().default(0), deadline: milliseconds().default(30_000) })
+    .prefault({}),
   upstreams: z.record(upstreamName, upstream),
   default: upstreamName,
   features: z.record(z.string().min(1).max(100), feature).default({}),

@@ -14,7 +14,9 @@ default: monolith
 features:
   images: { upstream: image-api, flag: images, key: [{ header: x }], routes: [{ match: "GET /images/{id}", effect: read }] }
 `;
-const COHORT: Json = { if: [{ '==': [{ var: 'host' }, 'beta'] }, 'image-api', plainSplit('image-api', 'monolith', 30)] };
+const COHORT: Json = {
+  if: [{ '==': [{ var: 'host' }, 'beta'] }, 'image-api', plainSplit('image-api', 'monolith', 30)],
+};
 
 interface House {
   readonly dir: string;
@@ -28,10 +30,20 @@ describe('changing a flag', () => {
   const open: (() => void)[] = [];
   afterEach(() => open.splice(0).forEach((close) => close()));
 
-  function house({ stage = 'canary', targeting = plainSplit('image-api', 'monolith', 0), writable = true }: { stage?: string; targeting?: Json; writable?: boolean } = {}): House {
+  function house({
+    stage = 'canary',
+    targeting = plainSplit('image-api', 'monolith', 0),
+    writable = true,
+  }: { stage?: string; targeting?: Json; writable?: boolean } = {}): House {
     const dir = mkdtempSync(join(tmpdir(), 'change-'));
     writeFileSync(join(dir, 'strangler.yaml'), YAML(writable));
-    const flag = { state: 'ENABLED', variants: { monolith: 'monolith', 'image-api': 'image-api' }, defaultVariant: 'monolith', targeting, metadata: { stage } };
+    const flag = {
+      state: 'ENABLED',
+      variants: { monolith: 'monolith', 'image-api': 'image-api' },
+      defaultVariant: 'monolith',
+      targeting,
+      metadata: { stage },
+    };
     writeFileSync(join(dir, 'flags.json'), JSON.stringify({ flags: { images: flag } }));
     const current = loadCurrent(join(dir, 'strangler.yaml'), dir, {});
     const journal = openJournal(join(dir, 'journal.jsonl'));
@@ -40,7 +52,8 @@ describe('changing a flag', () => {
       rmSync(dir, { recursive: true });
     });
     const parts = { current, journal, retireRefusal: () => 'too early', now: () => 0 };
-    const act: House['act'] = (action, ifMatch = etagOf(current.snapshot().features.get('images')!)) => viewOf(changeFlag(parts, { feature: 'images', action, ifMatch, who: 'ana', why: 'because' }));
+    const act: House['act'] = (action, ifMatch = etagOf(current.snapshot().features.get('images')!)) =>
+      viewOf(changeFlag(parts, { feature: 'images', action, ifMatch, who: 'ana', why: 'because' }));
     const code: House['code'] = (action, ifMatch) => {
       try {
         act(action, ifMatch);
@@ -52,15 +65,32 @@ describe('changing a flag', () => {
     return { dir, current, journal, act, code };
   }
 
-  const flagIn = (dir: string): Record<string, Json> => (JSON.parse(readFileSync(join(dir, 'flags.json'), 'utf8')) as { flags: { images: Record<string, Json> } }).flags.images;
+  const flagIn = (dir: string): Record<string, Json> =>
+    (JSON.parse(readFileSync(join(dir, 'flags.json'), 'utf8')) as { flags: { images: Record<string, Json> } })
+      .flags.images;
 
   it('writes the file, applies it and journals it once', () => {
     const { dir, journal, act } = house();
-    assert.deepEqual(act({ kind: 'shift', percent: 25 }), { stage: 'canary', percent: 25, state: 'ENABLED', ramp: 'none' });
+    assert.deepEqual(act({ kind: 'shift', percent: 25 }), {
+      stage: 'canary',
+      percent: 25,
+      state: 'ENABLED',
+      ramp: 'none',
+    });
     assert.deepEqual(flagIn(dir)['targeting'], plainSplit('image-api', 'monolith', 25));
-    assert.deepEqual(journal.entries().map(({ who, why, action, ungated, before, after }) => ({ who, why, action, ungated, from: before?.percent, to: after.percent })), [
-      { who: 'ana', why: 'because', action: 'shift', ungated: true, from: 0, to: 25 },
-    ]);
+    assert.deepEqual(
+      journal
+        .entries()
+        .map(({ who, why, action, ungated, before, after }) => ({
+          who,
+          why,
+          action,
+          ungated,
+          from: before?.percent,
+          to: after.percent,
+        })),
+      [{ who: 'ana', why: 'because', action: 'shift', ungated: true, from: 0, to: 25 }],
+    );
     assert.deepEqual(journal.open(), []);
   });
 
@@ -77,7 +107,13 @@ describe('changing a flag', () => {
     const { dir, code, current } = house();
     const first = etagOf(current.snapshot().features.get('images')!);
     const path = join(dir, 'flags.json');
-    writeFileSync(path, readFileSync(path, 'utf8').replace('["image-api",0],["monolith",100]', '["image-api",7],["monolith",93]'));
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace(
+        '["image-api",0],["monolith",100]',
+        '["image-api",7],["monolith",93]',
+      ),
+    );
     assert.equal(code({ kind: 'shift', percent: 50 }, first), 'STALE');
     assert.equal(current.snapshot().features.get('images')!.flag.percent, 7);
   });
@@ -86,18 +122,34 @@ describe('changing a flag', () => {
     const { act, code } = house({ stage: 'off' });
     assert.equal(code({ kind: 'shift', percent: 5 }), 'REFUSED_BY_STAGE');
     assert.equal(act({ kind: 'promote' }).stage, 'shadow');
-    assert.deepEqual(act({ kind: 'promote' }), { stage: 'canary', percent: 0, state: 'ENABLED', ramp: 'none' });
+    assert.deepEqual(act({ kind: 'promote' }), {
+      stage: 'canary',
+      percent: 0,
+      state: 'ENABLED',
+      ramp: 'none',
+    });
     act({ kind: 'shift', percent: 60 });
-    assert.deepEqual(act({ kind: 'promote' }), { stage: 'live', percent: 100, state: 'ENABLED', ramp: 'none' });
+    assert.deepEqual(act({ kind: 'promote' }), {
+      stage: 'live',
+      percent: 100,
+      state: 'ENABLED',
+      ramp: 'none',
+    });
     assert.equal(code({ kind: 'promote' }), 'REFUSED_BY_GATE');
     assert.equal(code({ kind: 'rollback', to: 'retired' }), 'REFUSED_BY_STAGE');
-    assert.deepEqual(act({ kind: 'rollback', to: null }), { stage: 'canary', percent: 0, state: 'ENABLED', ramp: 'none' });
+    assert.deepEqual(act({ kind: 'rollback', to: null }), {
+      stage: 'canary',
+      percent: 0,
+      state: 'ENABLED',
+      ramp: 'none',
+    });
     assert.equal(act({ kind: 'rollback', to: 'off' }).stage, 'off');
   });
 
   it('takes cohorts out at a rollback and puts them back with the next shift', () => {
     const { dir, act, current } = house({ targeting: COHORT });
-    const sideOfBeta = (): string | null => current.snapshot().features.get('images')!.flag.evaluate({ targetingKey: 'k', host: 'beta' }).upstream;
+    const sideOfBeta = (): string | null =>
+      current.snapshot().features.get('images')!.flag.evaluate({ targetingKey: 'k', host: 'beta' }).upstream;
     assert.equal(sideOfBeta(), 'image-api');
     assert.equal(act({ kind: 'rollback', to: null }).percent, 0);
     assert.equal(sideOfBeta(), 'monolith');
@@ -109,11 +161,24 @@ describe('changing a flag', () => {
   it('kills and resumes, each as often as wanted', () => {
     const { act, journal } = house();
     act({ kind: 'shift', percent: 30 });
-    assert.deepEqual(act({ kind: 'kill' }), { stage: 'canary', percent: 30, state: 'DISABLED', ramp: 'none' });
+    assert.deepEqual(act({ kind: 'kill' }), {
+      stage: 'canary',
+      percent: 30,
+      state: 'DISABLED',
+      ramp: 'none',
+    });
     act({ kind: 'kill' });
-    assert.deepEqual(act({ kind: 'resume' }), { stage: 'canary', percent: 30, state: 'ENABLED', ramp: 'none' });
+    assert.deepEqual(act({ kind: 'resume' }), {
+      stage: 'canary',
+      percent: 30,
+      state: 'ENABLED',
+      ramp: 'none',
+    });
     act({ kind: 'resume' });
-    assert.deepEqual(journal.entries().map((entry) => entry.action), ['shift', 'kill', 'resume']);
+    assert.deepEqual(
+      journal.entries().map((entry) => entry.action),
+      ['shift', 'kill', 'resume'],
+    );
   });
 
   it('kills from the state folder when the file is not ours to write', () => {
@@ -122,7 +187,11 @@ describe('changing a flag', () => {
     assert.equal(code({ kind: 'shift', percent: 1 }), 'NOT_WRITABLE');
     assert.equal(act({ kind: 'kill' }).state, 'DISABLED');
     assert.equal(readFileSync(join(dir, 'flags.json'), 'utf8'), before);
-    assert.equal(loadCurrent(join(dir, 'strangler.yaml'), dir, {}).snapshot().features.get('images')!.killed, true, 'a restart keeps the kill');
+    assert.equal(
+      loadCurrent(join(dir, 'strangler.yaml'), dir, {}).snapshot().features.get('images')!.killed,
+      true,
+      'a restart keeps the kill',
+    );
     assert.equal(act({ kind: 'resume' }).state, 'ENABLED');
     assert.equal(current.snapshot().features.get('images')!.killed, false);
   });

@@ -38,7 +38,12 @@ export interface ChangeParts {
 /** Stage, percent, state and ramp: what the API shows, the journal records and the ETag stands for. */
 export function viewOf(feature: DecidedFeature): FeatureView {
   const { flag, config, killed } = feature;
-  return { stage: flag.stage, percent: flag.percent, state: killed ? 'DISABLED' : 'ENABLED', ramp: config.ramp ? (flag.ramp ?? 'paused') : 'none' };
+  return {
+    stage: flag.stage,
+    percent: flag.percent,
+    state: killed ? 'DISABLED' : 'ENABLED',
+    ramp: config.ramp ? (flag.ramp ?? 'paused') : 'none',
+  };
 }
 
 export function etagOf(feature: DecidedFeature): string {
@@ -55,22 +60,40 @@ export function changeFlag(parts: ChangeParts, request: ChangeRequest): DecidedF
   // An edit by hand that the watcher has not seen yet is part of what this change starts from.
   current.refresh();
   const feature = current.snapshot().features.get(request.feature);
-  if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${request.feature}"; there are ${[...current.snapshot().features.keys()].join(', ') || 'none'}`);
-  if (request.why.trim() === '') throw new Problem('BAD_REQUEST', 'why is missing: say in a sentence why this is changed, it goes into the journal');
+  if (!feature)
+    throw new Problem(
+      'NOT_FOUND',
+      `there is no feature "${request.feature}"; there are ${[...current.snapshot().features.keys()].join(', ') || 'none'}`,
+    );
+  if (request.why.trim() === '')
+    throw new Problem(
+      'BAD_REQUEST',
+      'why is missing: say in a sentence why this is changed, it goes into the journal',
+    );
   checkMatch(request.ifMatch, feature);
   const { action } = request;
   if (action.kind === 'kill') refuseByStage(feature, { kind: 'kill' });
   if (action.kind === 'kill' && useStateFolder(current)) return killHere(parts, feature, request);
-  if (action.kind === 'resume' && Object.hasOwn(current.kills(), feature.name)) liftKill(parts, feature, request);
+  if (action.kind === 'resume' && Object.hasOwn(current.kills(), feature.name))
+    liftKill(parts, feature, request);
   const edit = editFor(parts, current.snapshot().features.get(feature.name)!, action);
-  return edit === null ? current.snapshot().features.get(feature.name)! : write(parts, feature, request, edit);
+  return edit === null
+    ? current.snapshot().features.get(feature.name)!
+    : write(parts, feature, request, edit);
 }
 
 function checkMatch(ifMatch: string | null, feature: DecidedFeature): void {
-  if (ifMatch === null) throw new Problem('NO_PRECONDITION', 'send If-Match with the ETag of the feature, so that a change you have not seen is not undone');
+  if (ifMatch === null)
+    throw new Problem(
+      'NO_PRECONDITION',
+      'send If-Match with the ETag of the feature, so that a change you have not seen is not undone',
+    );
   const etag = etagOf(feature);
   const tags = ifMatch.split(',').map((tag) => tag.trim());
-  if (!tags.includes('*') && !tags.includes(etag)) throw new Problem('STALE', `the feature is at ${etag} by now; read it again and decide anew`, { now: viewOf(feature) });
+  if (!tags.includes('*') && !tags.includes(etag))
+    throw new Problem('STALE', `the feature is at ${etag} by now; read it again and decide anew`, {
+      now: viewOf(feature),
+    });
 }
 
 function refuseByStage(feature: DecidedFeature, event: Parameters<typeof nextStage>[1]): Stage {
@@ -93,31 +116,58 @@ function editFor(parts: ChangeParts, feature: DecidedFeature, action: Action): F
       return { stage, percent: 0, cohorts: 'back' };
     }
     case 'rollback':
-      return { stage: refuseByStage(feature, { kind: 'rollback', to: action.to }), percent: 0, cohorts: 'aside', ...paused };
+      return {
+        stage: refuseByStage(feature, { kind: 'rollback', to: action.to }),
+        percent: 0,
+        cohorts: 'aside',
+        ...paused,
+      };
     case 'kill':
       return feature.killed ? null : { state: 'DISABLED', ...paused };
     case 'pause':
       if (!feature.config.ramp) throw new Problem('REFUSED_BY_STAGE', `${feature.name} has no ramp to pause`);
       return feature.flag.ramp === 'paused' ? null : { ramp: 'paused' };
     case 'resume': {
-      const ramp = feature.config.ramp && feature.flag.ramp !== 'running' ? ({ ramp: 'running' } as const) : {};
+      const ramp =
+        feature.config.ramp && feature.flag.ramp !== 'running' ? ({ ramp: 'running' } as const) : {};
       const killed = feature.flag.state === 'DISABLED';
-      return killed || 'ramp' in ramp ? { ...(killed ? { state: 'ENABLED' as const } : {}), cohorts: 'back', ...ramp } : null;
+      return killed || 'ramp' in ramp
+        ? { ...(killed ? { state: 'ENABLED' as const } : {}), cohorts: 'back', ...ramp }
+        : null;
     }
   }
 }
 
-function write(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest, edit: FlagEdit): DecidedFeature {
+function write(
+  parts: ChangeParts,
+  feature: DecidedFeature,
+  request: ChangeRequest,
+  edit: FlagEdit,
+): DecidedFeature {
   const { current, journal } = parts;
   const config = current.snapshot().config;
   refuseUnwritable(current);
   const before = current.flagsText();
   const edited = editFlags(before, feature.config, config.default, edit);
-  if ('refused' in edited) throw new Problem('REFUSED_BY_STAGE', `the flag ${feature.config.flag} of ${feature.name} can't be changed so: ${edited.refused}`);
+  if ('refused' in edited)
+    throw new Problem(
+      'REFUSED_BY_STAGE',
+      `the flag ${feature.config.flag} of ${feature.name} can't be changed so: ${edited.refused}`,
+    );
   const read = readFlags(edited.text, config);
-  if (read.faults.length > 0) throw new Problem('REFUSED_BY_STAGE', `the change would make ${current.flagsPath} invalid: ${read.faults[0]!.path} ${read.faults[0]!.message}`);
+  if (read.faults.length > 0)
+    throw new Problem(
+      'REFUSED_BY_STAGE',
+      `the change would make ${current.flagsPath} invalid: ${read.faults[0]!.path} ${read.faults[0]!.message}`,
+    );
   const flag = read.flags.get(feature.name)!;
-  const entry = entryOf(parts, feature, request, viewOf({ ...feature, flag, killed: flag.state === 'DISABLED' }), flag.fingerprint);
+  const entry = entryOf(
+    parts,
+    feature,
+    request,
+    viewOf({ ...feature, flag, killed: flag.state === 'DISABLED' }),
+    flag.fingerprint,
+  );
   journal.append({ kind: 'intent', entry, flags: { before: hash(before), after: hash(edited.text) } });
   const abort = (reason: string): void => journal.append({ kind: 'aborted', id: entry.id, reason });
   let swapped: boolean;
@@ -125,11 +175,17 @@ function write(parts: ChangeParts, feature: DecidedFeature, request: ChangeReque
     swapped = compareAndSwap(current.flagsPath, before, edited.text);
   } catch (error) {
     abort((error as Error).message);
-    throw new Problem('NOT_WRITABLE', `${current.flagsPath} can't be written: ${(error as Error).message}; the kill switch works all the same`);
+    throw new Problem(
+      'NOT_WRITABLE',
+      `${current.flagsPath} can't be written: ${(error as Error).message}; the kill switch works all the same`,
+    );
   }
   if (!swapped) {
     abort('the file had changed');
-    throw new Problem('STALE', `${current.flagsPath} is being changed by somebody else; read the feature again and decide anew`);
+    throw new Problem(
+      'STALE',
+      `${current.flagsPath} is being changed by somebody else; read the feature again and decide anew`,
+    );
   }
   journal.append({ kind: 'done', id: entry.id });
   current.refresh();
@@ -139,10 +195,16 @@ function write(parts: ChangeParts, feature: DecidedFeature, request: ChangeReque
 function refuseUnwritable(current: Current): void {
   const { flags } = current.status();
   if (!current.snapshot().config.flags.writable) {
-    throw new Problem('NOT_WRITABLE', `${current.flagsPath} is managed elsewhere (flags.writable is false): change it there; only kill and resume work here`);
+    throw new Problem(
+      'NOT_WRITABLE',
+      `${current.flagsPath} is managed elsewhere (flags.writable is false): change it there; only kill and resume work here`,
+    );
   }
   if (flags.state === 'rejected') {
-    throw new Problem('NOT_WRITABLE', `${current.flagsPath} is broken at the moment, mend it first: ${flags.faults[0]?.path ?? ''} ${flags.faults[0]?.message ?? ''}`);
+    throw new Problem(
+      'NOT_WRITABLE',
+      `${current.flagsPath} is broken at the moment, mend it first: ${flags.faults[0]?.path ?? ''} ${flags.faults[0]?.message ?? ''}`,
+    );
   }
 }
 
@@ -154,17 +216,28 @@ function killHere(parts: ChangeParts, feature: DecidedFeature, request: ChangeRe
   const { current } = parts;
   if (feature.killed) return feature;
   return journalled(parts, feature, request, { ...viewOf(feature), state: 'DISABLED' }, () => {
-    current.setKills({ ...current.kills(), [feature.name]: { who: request.who, why: request.why, at: new Date(parts.now()).toISOString() } });
+    current.setKills({
+      ...current.kills(),
+      [feature.name]: { who: request.who, why: request.why, at: new Date(parts.now()).toISOString() },
+    });
   });
 }
 
 function liftKill(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest): DecidedFeature {
   const { [feature.name]: _, ...rest } = parts.current.kills();
-  return journalled(parts, feature, request, { ...viewOf(feature), state: feature.flag.state }, () => parts.current.setKills(rest));
+  return journalled(parts, feature, request, { ...viewOf(feature), state: feature.flag.state }, () =>
+    parts.current.setKills(rest),
+  );
 }
 
 /** A change of the state folder: the flag file's version stays. */
-function journalled(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest, after: FeatureView, act: () => void): DecidedFeature {
+function journalled(
+  parts: ChangeParts,
+  feature: DecidedFeature,
+  request: ChangeRequest,
+  after: FeatureView,
+  act: () => void,
+): DecidedFeature {
   const entry = entryOf(parts, feature, request, after, feature.flag.fingerprint);
   const version = parts.current.snapshot().flagsVersion;
   parts.journal.append({ kind: 'intent', entry, flags: { before: version, after: version } });
@@ -173,7 +246,13 @@ function journalled(parts: ChangeParts, feature: DecidedFeature, request: Change
   return parts.current.snapshot().features.get(feature.name)!;
 }
 
-function entryOf(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest, after: FeatureView, fingerprint: string): Entry {
+function entryOf(
+  parts: ChangeParts,
+  feature: DecidedFeature,
+  request: ChangeRequest,
+  after: FeatureView,
+  fingerprint: string,
+): Entry {
   const { action } = request;
   return {
     id: randomUUID(),

@@ -14,7 +14,15 @@ features:
 `;
 const flags = (percent: number): string =>
   JSON.stringify({
-    flags: { images: { state: 'ENABLED', variants: { monolith: 'monolith', 'image-api': 'image-api' }, defaultVariant: 'monolith', targeting: plainSplit('image-api', 'monolith', percent), metadata: { stage: 'canary' } } },
+    flags: {
+      images: {
+        state: 'ENABLED',
+        variants: { monolith: 'monolith', 'image-api': 'image-api' },
+        defaultVariant: 'monolith',
+        targeting: plainSplit('image-api', 'monolith', percent),
+        metadata: { stage: 'canary' },
+      },
+    },
   });
 
 describe('what is in force', () => {
@@ -46,7 +54,11 @@ describe('what is in force', () => {
   it('keeps the last good flags over a broken, emptied or deleted file, and says why', () => {
     const current = load();
     const before = current.snapshot();
-    for (const [name, text, why] of [['broken', '{"flags":', /not JSON/], ['emptied', '', /empty/], ['lying', flags(1).replace('canary', 'live'), /disagrees/]] as const) {
+    for (const [name, text, why] of [
+      ['broken', '{"flags":', /not JSON/],
+      ['emptied', '', /empty/],
+      ['lying', flags(1).replace('canary', 'live'), /disagrees/],
+    ] as const) {
       publish(name, text);
       current.refresh();
       assert.equal(current.snapshot(), before);
@@ -101,5 +113,6 @@ describe('what is in force', () => {
     assert.throws(load, StartFaults);
   });
 
-  it('has the same version for the same files', () => assert.equal(load().snapshot().version, load().snapshot().version));
+  it('has the same version for the same files', () =>
+    assert.equal(load().snapshot().version, load().snapshot().version));
 });

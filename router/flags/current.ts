@@ -44,13 +44,21 @@ export interface Current {
  * The one holder of the snapshot that serving reads. Config and flags are checked together, yet each keeps its own last good text: a
  * broken strangler.yaml must not keep a rollback in flags.json from being applied, nor the other way round. Throws StartFaults.
  */
-export function loadCurrent(configPath: string, stateDir: string, env: Readonly<Record<string, string | undefined>>): Current {
+export function loadCurrent(
+  configPath: string,
+  stateDir: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Current {
   const first = parseFile(readText(configPath), env);
   if (!first.config) throw new StartFaults([{ file: configPath, faults: first.faults }]);
   const flagsPath = resolve(dirname(configPath), first.config.flags.file);
   const firstFlags = readText(flagsPath);
-  const read = 'text' in firstFlags ? readFlags(firstFlags.text, first.config) : { flags: new Map(), faults: [unreadable(firstFlags.missing)] };
-  if (read.faults.length > 0 || !('text' in firstFlags)) throw new StartFaults([{ file: flagsPath, faults: read.faults }]);
+  const read =
+    'text' in firstFlags
+      ? readFlags(firstFlags.text, first.config)
+      : { flags: new Map(), faults: [unreadable(firstFlags.missing)] };
+  if (read.faults.length > 0 || !('text' in firstFlags))
+    throw new StartFaults([{ file: flagsPath, faults: read.faults }]);
 
   const store = killsFile(stateDir);
   let kills = store.read();
@@ -61,7 +69,12 @@ export function loadCurrent(configPath: string, stateDir: string, env: Readonly<
   const listeners: ((before: Snapshot, after: Snapshot) => void)[] = [];
 
   function swap(nextConfig: Config, nextText: string): void {
-    const next = buildSnapshot(nextConfig, nextText, readFlags(nextText, nextConfig).flags, new Set(Object.keys(kills)));
+    const next = buildSnapshot(
+      nextConfig,
+      nextText,
+      readFlags(nextText, nextConfig).flags,
+      new Set(Object.keys(kills)),
+    );
     config = nextConfig;
     flagsText = nextText;
     if (next.version === snapshot.version) return;
@@ -75,13 +88,18 @@ export function loadCurrent(configPath: string, stateDir: string, env: Readonly<
     const configFaults = parsed.config ? fixedFaults(first.config!, parsed.config) : parsed.faults;
     const newest = readText(flagsPath);
     let nextConfig = parsed.config && configFaults.length === 0 ? parsed.config : config;
-    const flagFaults = (against: Config): readonly Fault[] => ('text' in newest ? readFlags(newest.text, against).faults : [unreadable(newest.missing)]);
+    const flagFaults = (against: Config): readonly Fault[] =>
+      'text' in newest ? readFlags(newest.text, against).faults : [unreadable(newest.missing)];
     let found = flagFaults(nextConfig);
     let configNow = configFaults;
     if (found.length > 0 && nextConfig !== config) {
       const misfit = readFlags(flagsText, nextConfig).faults;
       if (misfit.length > 0) {
-        configNow = misfit.map((fault) => ({ line: null, path: '', message: `does not fit the flags in force: ${fault.path} ${fault.message}` }));
+        configNow = misfit.map((fault) => ({
+          line: null,
+          path: '',
+          message: `does not fit the flags in force: ${fault.path} ${fault.message}`,
+        }));
         nextConfig = config;
         found = flagFaults(config);
       }
@@ -96,8 +114,18 @@ export function loadCurrent(configPath: string, stateDir: string, env: Readonly<
     kills: () => kills,
     flagsPath,
     status: () => ({
-      config: { file: configPath, state: faults.config.length > 0 ? 'rejected' : 'applied', version: hash(JSON.stringify(config)), faults: faults.config },
-      flags: { file: flagsPath, state: faults.flags.length > 0 ? 'rejected' : 'applied', version: snapshot.flagsVersion, faults: faults.flags },
+      config: {
+        file: configPath,
+        state: faults.config.length > 0 ? 'rejected' : 'applied',
+        version: hash(JSON.stringify(config)),
+        faults: faults.config,
+      },
+      flags: {
+        file: flagsPath,
+        state: faults.flags.length > 0 ? 'rejected' : 'applied',
+        version: snapshot.flagsVersion,
+        faults: faults.flags,
+      },
     }),
     refresh,
     setKills(next) {
@@ -113,7 +141,10 @@ export function loadCurrent(configPath: string, stateDir: string, env: Readonly<
   };
 }
 
-function parseFile(file: FileText, env: Readonly<Record<string, string | undefined>>): { config: Config | null; faults: readonly Fault[] } {
+function parseFile(
+  file: FileText,
+  env: Readonly<Record<string, string | undefined>>,
+): { config: Config | null; faults: readonly Fault[] } {
   return 'text' in file ? parseConfig(file.text, env) : { config: null, faults: [unreadable(file.missing)] };
 }
 
@@ -131,5 +162,9 @@ function fixedFaults(start: Config, next: Config): Fault[] {
   ];
   return fixed
     .filter(([, get]) => JSON.stringify(get(start)) !== JSON.stringify(get(next)))
-    .map(([path]) => ({ line: null, path, message: 'was changed; it only takes effect at a restart, so this version of the file is not applied' }));
+    .map(([path]) => ({
+      line: null,
+      path,
+      message: 'was changed; it only takes effect at a restart, so this version of the file is not applied',
+    }));
 }

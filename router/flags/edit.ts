@@ -20,7 +20,12 @@ const SET_ASIDE = 'targetingSetAside';
  * The text of a flag file after an edit of one feature's flag, or a sentence that says why it can't be made. The file keeps agreeing
  * with its stage: outside canary the targeting is a plain split at 0 or 100, and cohorts wait in the metadata.
  */
-export function editFlags(text: string, feature: FeatureConfig, fallback: string, edit: FlagEdit): { text: string } | { refused: string } {
+export function editFlags(
+  text: string,
+  feature: FeatureConfig,
+  fallback: string,
+  edit: FlagEdit,
+): { text: string } | { refused: string } {
   const file = JSON.parse(text) as { flags: Record<string, Record<string, Json>> };
   const flag = file.flags[feature.flag]!;
   const metadata = { ...(isObject(flag['metadata']) ? flag['metadata'] : {}) };
@@ -30,17 +35,27 @@ export function editFlags(text: string, feature: FeatureConfig, fallback: string
 
   if (sides !== 'both' || edit.cohorts === 'aside') {
     if (targeting !== undefined && !isPlainSplit(targeting)) metadata[SET_ASIDE] = JSON.stringify(targeting);
-    targeting = plainSplit(feature.upstream, fallback, sides === 'service' ? 100 : sides === 'default' ? 0 : (edit.percent ?? 0));
+    targeting = plainSplit(
+      feature.upstream,
+      fallback,
+      sides === 'service' ? 100 : sides === 'default' ? 0 : (edit.percent ?? 0),
+    );
   } else {
     const aside = edit.cohorts === 'back' ? metadata[SET_ASIDE] : undefined;
     // What was set aside carries the share of that time; the share in force is the one that counts.
-    const percent = edit.percent ?? (aside === undefined ? null : (percentOf(targeting, feature.upstream) ?? 0));
+    const percent =
+      edit.percent ?? (aside === undefined ? null : (percentOf(targeting, feature.upstream) ?? 0));
     if (typeof aside === 'string') {
       targeting = JSON.parse(aside) as Json;
       delete metadata[SET_ASIDE];
     }
     if (percent !== null) {
-      const shifted = withPercent(targeting ?? plainSplit(feature.upstream, fallback, 0), feature.upstream, fallback, percent);
+      const shifted = withPercent(
+        targeting ?? plainSplit(feature.upstream, fallback, 0),
+        feature.upstream,
+        fallback,
+        percent,
+      );
       if ('refused' in shifted) return shifted;
       targeting = shifted.targeting;
     }

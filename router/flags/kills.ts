@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { readText, replaceFile } from './file.ts';
 
 /** Kills of a router that can't write its flags: by feature name, with who and why. */
-export type Kills = Readonly<Record<string, { readonly who: string; readonly why: string; readonly at: string }>>;
+export type Kills = Readonly<
+  Record<string, { readonly who: string; readonly why: string; readonly at: string }>
+>;
 
 /**
  * Kills are kept in the state folder when the flag file may not be written (a ConfigMap) or is broken at the moment: the emergency

@@ -15,10 +15,26 @@ features:
   {},
 ).config as Config;
 
-const cohort = (percent: number): Json => ({ if: [{ '==': [{ var: 'host' }, 'beta'] }, 'image-api', plainSplit('image-api', 'monolith', percent)] });
+const cohort = (percent: number): Json => ({
+  if: [{ '==': [{ var: 'host' }, 'beta'] }, 'image-api', plainSplit('image-api', 'monolith', percent)],
+});
 const fileOf = (flag: Record<string, unknown>): string =>
-  JSON.stringify({ flags: { images: { state: 'ENABLED', variants: { monolith: 'monolith', 'image-api': 'image-api' }, defaultVariant: 'monolith', ...flag } } }, null, 2);
-const inStage = (stage: string, targeting: Json, more = {}): string => fileOf({ targeting, metadata: { stage }, ...more });
+  JSON.stringify(
+    {
+      flags: {
+        images: {
+          state: 'ENABLED',
+          variants: { monolith: 'monolith', 'image-api': 'image-api' },
+          defaultVariant: 'monolith',
+          ...flag,
+        },
+      },
+    },
+    null,
+    2,
+  );
+const inStage = (stage: string, targeting: Json, more = {}): string =>
+  fileOf({ targeting, metadata: { stage }, ...more });
 const faultOf = (text: string): string => {
   const [fault] = readFlags(text, config).faults;
   return fault ? `${fault.path}: ${fault.message}` : 'none';
@@ -42,8 +58,15 @@ describe('the flag file', () => {
 
   it('splits 10,000 keys as asked, and raising the share only adds keys', () => {
     const inside = (percent: number): Set<number> => {
-      const flag = readFlags(inStage('canary', plainSplit('image-api', 'monolith', percent)), config).flags.get('images')!;
-      return new Set([...Array(10_000).keys()].filter((i) => flag.evaluate({ targetingKey: `k${i}` }).upstream === 'image-api'));
+      const flag = readFlags(
+        inStage('canary', plainSplit('image-api', 'monolith', percent)),
+        config,
+      ).flags.get('images')!;
+      return new Set(
+        [...Array(10_000).keys()].filter(
+          (i) => flag.evaluate({ targetingKey: `k${i}` }).upstream === 'image-api',
+        ),
+      );
     };
     const [ten, twenty] = [inside(10), inside(20)];
     assert.ok(ten.size >= 900 && ten.size <= 1100, `${ten.size} of 10,000 at 10 %`);
@@ -52,12 +75,34 @@ describe('the flag file', () => {
   });
 
   it('agrees with its stage, or is refused', () => {
-    const at = (stage: string, percent: number): string => faultOf(inStage(stage, plainSplit('image-api', 'monolith', percent)));
-    for (const [stage, percent] of [['off', 0], ['shadow', 0], ['canary', 0], ['canary', 55], ['canary', 100], ['live', 100], ['retired', 100]] as const) assert.equal(at(stage, percent), 'none');
-    for (const [stage, percent] of [['off', 1], ['shadow', 100], ['live', 99], ['retired', 0]] as const) assert.match(at(stage, percent), /disagrees with stage/);
+    const at = (stage: string, percent: number): string =>
+      faultOf(inStage(stage, plainSplit('image-api', 'monolith', percent)));
+    for (const [stage, percent] of [
+      ['off', 0],
+      ['shadow', 0],
+      ['canary', 0],
+      ['canary', 55],
+      ['canary', 100],
+      ['live', 100],
+      ['retired', 100],
+    ] as const)
+      assert.equal(at(stage, percent), 'none');
+    for (const [stage, percent] of [
+      ['off', 1],
+      ['shadow', 100],
+      ['live', 99],
+      ['retired', 0],
+    ] as const)
+      assert.match(at(stage, percent), /disagrees with stage/);
     assert.match(faultOf(inStage('off', cohort(0))), /disagrees with stage off/);
-    assert.match(faultOf(inStage('canary', plainSplit('image-api', 'monolith', 5), { defaultVariant: 'image-api' })), /defaultVariant/);
-    assert.match(faultOf(inStage('beta', plainSplit('image-api', 'monolith', 0))), /off, shadow, canary, live, retired/);
+    assert.match(
+      faultOf(inStage('canary', plainSplit('image-api', 'monolith', 5), { defaultVariant: 'image-api' })),
+      /defaultVariant/,
+    );
+    assert.match(
+      faultOf(inStage('beta', plainSplit('image-api', 'monolith', 0))),
+      /off, shadow, canary, live, retired/,
+    );
   });
 
   it('refuses what would be served wrongly', () => {
@@ -67,10 +112,40 @@ describe('the flag file', () => {
     assert.match(faultOf('{}'), /required property 'flags'/);
     assert.match(faultOf('{"flags":{}}'), /flags.images: is missing/);
     assert.match(faultOf(inStage('canary', { bogus: [1] })), /"bogus" is not an operator/);
-    assert.match(faultOf(inStage('canary', { fractional: [['image-api', 10.5], ['monolith', 89.5]] })), /targeting/);
-    assert.match(faultOf(inStage('canary', { fractional: [['images', 10], ['monolith', 90]] })), /answers with "images"/);
-    assert.match(faultOf(inStage('canary', split, { variants: { monolith: 'monolith' } })), /lacks "image-api"/);
-    assert.match(faultOf(inStage('canary', split, { variants: { monolith: 'monolith', 'image-api': 'image-api', third: 'x' } })), /third: is not an upstream/);
+    assert.match(
+      faultOf(
+        inStage('canary', {
+          fractional: [
+            ['image-api', 10.5],
+            ['monolith', 89.5],
+          ],
+        }),
+      ),
+      /targeting/,
+    );
+    assert.match(
+      faultOf(
+        inStage('canary', {
+          fractional: [
+            ['images', 10],
+            ['monolith', 90],
+          ],
+        }),
+      ),
+      /answers with "images"/,
+    );
+    assert.match(
+      faultOf(inStage('canary', split, { variants: { monolith: 'monolith' } })),
+      /lacks "image-api"/,
+    );
+    assert.match(
+      faultOf(
+        inStage('canary', split, {
+          variants: { monolith: 'monolith', 'image-api': 'image-api', third: 'x' },
+        }),
+      ),
+      /third: is not an upstream/,
+    );
   });
 
   it('says the line of a fault', () => {
@@ -80,7 +155,9 @@ describe('the flag file', () => {
   });
 
   it('lets flags of other applications live in the same file', () => {
-    const text = JSON.parse(inStage('off', plainSplit('image-api', 'monolith', 0))) as { flags: Record<string, unknown> };
+    const text = JSON.parse(inStage('off', plainSplit('image-api', 'monolith', 0))) as {
+      flags: Record<string, unknown>;
+    };
     text.flags['banner'] = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' };
     assert.equal(faultOf(JSON.stringify(text)), 'none');
   });

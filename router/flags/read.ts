@@ -43,7 +43,10 @@ export function readFlags(text: string, config: Config): FlagsRead {
     file = JSON.parse(text) as Json;
   } catch (error) {
     const message = text.trim() === '' ? 'the file is empty' : `is not JSON: ${(error as Error).message}`;
-    return { flags: new Map(), faults: [{ line: Number(/line (\d+)/.exec(message)?.[1] ?? 0) || null, path: '', message }] };
+    return {
+      flags: new Map(),
+      faults: [{ line: Number(/line (\d+)/.exec(message)?.[1] ?? 0) || null, path: '', message }],
+    };
   }
   const lines = new LineCounter();
   const locate = locator(parseDocument(text, { lineCounter: lines, uniqueKeys: false }), lines);
@@ -51,12 +54,19 @@ export function readFlags(text: string, config: Config): FlagsRead {
   if (structure.length > 0) return { flags: new Map(), faults: structure };
 
   const resolved = inlineEvaluators(file);
-  const faults = Object.entries(config.features).flatMap(([name, feature]) => flagFaults(name, feature, config, resolved, locate));
+  const faults = Object.entries(config.features).flatMap(([name, feature]) =>
+    flagFaults(name, feature, config, resolved, locate),
+  );
   if (faults.length > 0) return { flags: new Map(), faults };
   const storage = new MemoryStorage(quiet);
   storage.setConfigurations(JSON.stringify(markBuckets(resolved)));
   return {
-    flags: new Map(Object.entries(config.features).map(([name, feature]) => [name, flagState(feature, resolved, storage.getFlag(feature.flag)!)])),
+    flags: new Map(
+      Object.entries(config.features).map(([name, feature]) => [
+        name,
+        flagState(feature, resolved, storage.getFlag(feature.flag)!),
+      ]),
+    ),
     faults: [],
   };
 }
@@ -80,7 +90,9 @@ function flagState(feature: FeatureConfig, file: Json, compiled: FeatureFlag): F
     evaluate(context) {
       const variant = compiled.evaluate(context, quiet).variant;
       if (variant === undefined) return { upstream: null, bucketed: false };
-      return variant.endsWith(BUCKETED) ? { upstream: variant.slice(0, -BUCKETED.length), bucketed: true } : { upstream: variant, bucketed: false };
+      return variant.endsWith(BUCKETED)
+        ? { upstream: variant.slice(0, -BUCKETED.length), bucketed: true }
+        : { upstream: variant, bucketed: false };
     },
   };
 }
@@ -95,42 +107,91 @@ function structureFaults(text: string, locate: Locate): Fault[] {
     const list = /: (\[[\s\S]*\])$/.exec(message)?.[1];
     if (!list) return [{ line: null, path: '', message }];
     const seen = new Map<string, Fault>();
-    for (const issue of JSON.parse(list) as { instancePath: string; message: string; params?: { additionalProperty?: string } }[]) {
-      const path = issue.instancePath.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+    for (const issue of JSON.parse(list) as {
+      instancePath: string;
+      message: string;
+      params?: { additionalProperty?: string };
+    }[]) {
+      const path = issue.instancePath
+        .split('/')
+        .slice(1)
+        .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
       const unknown = issue.params?.additionalProperty;
-      const what = unknown ? `"${unknown}" is not an operator or key flagd knows here, or its operands are wrong` : issue.message;
-      if (!seen.has(issue.instancePath)) seen.set(issue.instancePath, { line: locate(path), path: pathText(path), message: what });
+      const what = unknown
+        ? `"${unknown}" is not an operator or key flagd knows here, or its operands are wrong`
+        : issue.message;
+      if (!seen.has(issue.instancePath))
+        seen.set(issue.instancePath, { line: locate(path), path: pathText(path), message: what });
     }
     return [...seen.values()];
   }
 }
 
 /** The names in the flag, and its agreement with its stage. */
-function flagFaults(name: string, feature: FeatureConfig, config: Config, file: Json, locate: Locate): Fault[] {
+function flagFaults(
+  name: string,
+  feature: FeatureConfig,
+  config: Config,
+  file: Json,
+  locate: Locate,
+): Fault[] {
   const at = ['flags', feature.flag];
-  const fault = (path: string[], message: string): Fault => ({ line: locate([...at, ...path]), path: pathText([...at, ...path]), message });
+  const fault = (path: string[], message: string): Fault => ({
+    line: locate([...at, ...path]),
+    path: pathText([...at, ...path]),
+    message,
+  });
   const flag = flagOf(file, feature.flag);
-  if (!flag) return [{ line: null, path: pathText(at), message: `is missing; the feature ${name} is decided by it` }];
+  if (!flag)
+    return [{ line: null, path: pathText(at), message: `is missing; the feature ${name} is decided by it` }];
   const variants = Object.keys(isObject(flag['variants']) ? flag['variants'] : {});
   const strangers = variants.filter((variant) => !Object.hasOwn(config.upstreams, variant));
-  if (strangers.length > 0) return [fault(['variants', strangers[0]!], `is not an upstream; variants are named like the upstreams (${Object.keys(config.upstreams).join(', ')})`)];
+  if (strangers.length > 0)
+    return [
+      fault(
+        ['variants', strangers[0]!],
+        `is not an upstream; variants are named like the upstreams (${Object.keys(config.upstreams).join(', ')})`,
+      ),
+    ];
   for (const needed of [config.default, feature.upstream]) {
-    if (!variants.includes(needed)) return [fault(['variants'], `lacks "${needed}"; the feature ${name} chooses between ${config.default} and ${feature.upstream}`)];
+    if (!variants.includes(needed))
+      return [
+        fault(
+          ['variants'],
+          `lacks "${needed}"; the feature ${name} chooses between ${config.default} and ${feature.upstream}`,
+        ),
+      ];
   }
   const stage = isObject(flag['metadata']) ? flag['metadata']['stage'] : undefined;
   if (!isStage(stage)) return [fault(['metadata', 'stage'], `must be one of ${STAGES.join(', ')}`)];
   const sides = STAGE_TABLE[stage].sides;
   const defaultVariant = String(flag['defaultVariant']);
   if (defaultVariant !== config.default && !(sides === 'service' && defaultVariant === feature.upstream)) {
-    return [fault(['defaultVariant'], `must be "${config.default}" in stage ${stage}: who has no key goes to the default upstream`)];
+    return [
+      fault(
+        ['defaultVariant'],
+        `must be "${config.default}" in stage ${stage}: who has no key goes to the default upstream`,
+      ),
+    ];
   }
   const answers = reachable(flag['targeting'], defaultVariant);
   const unknown = [...(answers ?? [])].find((variant) => !variants.includes(variant));
-  if (unknown !== undefined) return [fault(['targeting'], `answers with "${unknown}", which is not one of its variants (${variants.join(', ')})`)];
+  if (unknown !== undefined)
+    return [
+      fault(
+        ['targeting'],
+        `answers with "${unknown}", which is not one of its variants (${variants.join(', ')})`,
+      ),
+    ];
   const wanted = { default: config.default, service: feature.upstream, both: null }[sides satisfies Sides];
   if (wanted === null || (answers?.size === 1 && answers.has(wanted))) return [];
   const weight = sides === 'default' ? 0 : 100;
-  return [fault(['targeting'], `disagrees with stage ${stage}, in which it must answer ${wanted} only (${feature.upstream} at weight ${weight}); change the stage or the targeting`)];
+  return [
+    fault(
+      ['targeting'],
+      `disagrees with stage ${stage}, in which it must answer ${wanted} only (${feature.upstream} at weight ${weight}); change the stage or the targeting`,
+    ),
+  ];
 }
 
 /** `$ref` to `$evaluators`, as flagd resolves them, so that the checks see what is evaluated. */
@@ -141,7 +202,8 @@ function inlineEvaluators(file: Json): Json {
     if (Array.isArray(node)) return node.map((item) => inline(item, depth));
     if (!isObject(node)) return node;
     const reference = node['$ref'];
-    if (typeof reference === 'string' && Object.hasOwn(shared, reference) && depth < 10) return inline(shared[reference]!, depth + 1);
+    if (typeof reference === 'string' && Object.hasOwn(shared, reference) && depth < 10)
+      return inline(shared[reference]!, depth + 1);
     return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, inline(value, depth)]));
   };
   const { $evaluators: _, ...rest } = file;
@@ -152,8 +214,19 @@ function markBuckets(file: Json): Json {
   if (!isObject(file) || !isObject(file['flags'])) return file;
   const flags = Object.entries(file['flags']).map(([key, flag]): [string, Json] => {
     if (!isObject(flag) || !isObject(flag['variants'])) return [key, flag];
-    const variants = Object.fromEntries(Object.entries(flag['variants']).flatMap(([name, value]) => [[name, value], [name + BUCKETED, value]]));
-    const targeting = visit(flag['targeting'], (list) => list.map((entry) => (Array.isArray(entry) && typeof entry[0] === 'string' ? [entry[0] + BUCKETED, ...entry.slice(1)] : entry)));
+    const variants = Object.fromEntries(
+      Object.entries(flag['variants']).flatMap(([name, value]) => [
+        [name, value],
+        [name + BUCKETED, value],
+      ]),
+    );
+    const targeting = visit(flag['targeting'], (list) =>
+      list.map((entry) =>
+        Array.isArray(entry) && typeof entry[0] === 'string'
+          ? [entry[0] + BUCKETED, ...entry.slice(1)]
+          : entry,
+      ),
+    );
     return [key, { ...flag, variants, ...(targeting === undefined ? {} : { targeting }) }];
   });
   return { ...file, flags: Object.fromEntries(flags) };

@@ -24,7 +24,12 @@ export interface Snapshot {
   readonly issued: readonly string[];
 }
 
-export function buildSnapshot(config: Config, flagsText: string, flags: ReadonlyMap<string, FlagState>, killed: ReadonlySet<string>): Snapshot {
+export function buildSnapshot(
+  config: Config,
+  flagsText: string,
+  flags: ReadonlyMap<string, FlagState>,
+  killed: ReadonlySet<string>,
+): Snapshot {
   const version = hash(`${JSON.stringify(config)}\n${flagsText}\n${[...killed].toSorted().join('\n')}`);
   const features = new Map<string, DecidedFeature>();
   const routes: { template: Template; target: MatchedRoute }[] = [];
@@ -38,10 +43,20 @@ export function buildSnapshot(config: Config, flagsText: string, flags: Readonly
       frozen: decisions(name, flag, version),
     };
     features.set(name, feature);
-    for (const route of featureConfig.routes) routes.push({ template: parseTemplate(route.match) as Template, target: { feature, route } });
+    for (const route of featureConfig.routes)
+      routes.push({ template: parseTemplate(route.match) as Template, target: { feature, route } });
   }
-  const issued = Object.values(config.features).flatMap((feature) => feature.key.flatMap((source) => ('issue' in source ? [source.issue] : [])));
-  return { version, config, flagsVersion: hash(flagsText), features, matcher: createMatcher(routes), issued: [...new Set(issued)] };
+  const issued = Object.values(config.features).flatMap((feature) =>
+    feature.key.flatMap((source) => ('issue' in source ? [source.issue] : [])),
+  );
+  return {
+    version,
+    config,
+    flagsVersion: hash(flagsText),
+    features,
+    matcher: createMatcher(routes),
+    issued: [...new Set(issued)],
+  };
 }
 
 /** Twelve hexadecimal digits of SHA-256: enough to tell versions apart, short enough to read aloud. */

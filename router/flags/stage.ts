@@ -25,21 +25,37 @@ export const STAGE_TABLE = {
   retired: { next: null, sides: 'service', rollback: 'canary' },
 } as const satisfies Record<Stage, StageRule>;
 
-export type StageEvent = { readonly kind: 'promote' } | { readonly kind: 'rollback'; readonly to: Stage | null } | { readonly kind: 'shift' } | { readonly kind: 'kill' };
+export type StageEvent =
+  | { readonly kind: 'promote' }
+  | { readonly kind: 'rollback'; readonly to: Stage | null }
+  | { readonly kind: 'shift' }
+  | { readonly kind: 'kill' };
 
 /** The stage after an event, or a sentence that says why the event is refused in this stage. Pure. */
-export function nextStage(stage: Stage, event: StageEvent): { readonly stage: Stage } | { readonly refused: string } {
+export function nextStage(
+  stage: Stage,
+  event: StageEvent,
+): { readonly stage: Stage } | { readonly refused: string } {
   const rule = STAGE_TABLE[stage];
-  if (event.kind === 'promote') return rule.next ? { stage: rule.next } : { refused: 'retired is the last stage' };
+  if (event.kind === 'promote')
+    return rule.next ? { stage: rule.next } : { refused: 'retired is the last stage' };
   if (event.kind === 'rollback') {
     const to = event.to ?? rule.rollback;
     if (STAGES.indexOf(to) <= STAGES.indexOf(stage)) return { stage: to };
-    return { refused: `${to} comes after ${stage}; a rollback only goes back (promote goes forward, one step at a time)` };
+    return {
+      refused: `${to} comes after ${stage}; a rollback only goes back (promote goes forward, one step at a time)`,
+    };
   }
   if (event.kind === 'shift') {
-    return stage === 'canary' ? { stage } : { refused: `the share can only be shifted in canary; the stage is ${stage}` };
+    return stage === 'canary'
+      ? { stage }
+      : { refused: `the share can only be shifted in canary; the stage is ${stage}` };
   }
-  return stage === 'retired' ? { refused: 'the default upstream no longer serves a retired feature; roll back to live or canary first' } : { stage };
+  return stage === 'retired'
+    ? {
+        refused: 'the default upstream no longer serves a retired feature; roll back to live or canary first',
+      }
+    : { stage };
 }
 
 export function isStage(value: unknown): value is Stage {

@@ -10,7 +10,11 @@ type Bucket = readonly [string, number];
 export function fractionals(targeting: Json | undefined): Bucket[][] {
   const found: Bucket[][] = [];
   visit(targeting, (list) => {
-    found.push(list.flatMap((entry): Bucket[] => (Array.isArray(entry) && typeof entry[0] === 'string' ? [[entry[0], weightOf(entry)]] : [])));
+    found.push(
+      list.flatMap((entry): Bucket[] =>
+        Array.isArray(entry) && typeof entry[0] === 'string' ? [[entry[0], weightOf(entry)]] : [],
+      ),
+    );
     return list;
   });
   return found;
@@ -30,22 +34,41 @@ export function percentOf(targeting: Json | undefined, variant: string): number 
  * flagd lays the weights side by side on one line, so as long as the order stays, raising a weight only adds keys.
  * A sentence when there isn't exactly one fractional between exactly these two.
  */
-export function withPercent(targeting: Json | undefined, variant: string, other: string, percent: number): { targeting: Json } | { refused: string } {
+export function withPercent(
+  targeting: Json | undefined,
+  variant: string,
+  other: string,
+  percent: number,
+): { targeting: Json } | { refused: string } {
   const all = fractionals(targeting);
-  if (all.length !== 1) return { refused: `its targeting has ${all.length === 0 ? 'no' : all.length} fractional rules, and a shift edits exactly one; edit the weights by hand` };
+  if (all.length !== 1)
+    return {
+      refused: `its targeting has ${all.length === 0 ? 'no' : all.length} fractional rules, and a shift edits exactly one; edit the weights by hand`,
+    };
   const names = all[0]!.map(([name]) => name).toSorted();
   if (names.join('\n') !== [variant, other].toSorted().join('\n')) {
-    return { refused: `its fractional splits between ${names.join(', ')}, not between ${variant} and ${other}; edit the weights by hand` };
+    return {
+      refused: `its fractional splits between ${names.join(', ')}, not between ${variant} and ${other}; edit the weights by hand`,
+    };
   }
   const edited = visit(targeting, (list) =>
-    list.map((entry) => (Array.isArray(entry) && typeof entry[0] === 'string' ? [entry[0], entry[0] === variant ? percent : 100 - percent] : entry)),
+    list.map((entry) =>
+      Array.isArray(entry) && typeof entry[0] === 'string'
+        ? [entry[0], entry[0] === variant ? percent : 100 - percent]
+        : entry,
+    ),
   );
   return { targeting: edited as Json };
 }
 
 /** A split between two variants and nothing else. The service stands first, so that its keys are the low end of the line. */
 export function plainSplit(variant: string, other: string, percent: number): Json {
-  return { fractional: [[variant, percent], [other, 100 - percent]] };
+  return {
+    fractional: [
+      [variant, percent],
+      [other, 100 - percent],
+    ],
+  };
 }
 
 /** True when the targeting is one bare fractional: no cohorts before it. */
@@ -81,7 +104,10 @@ export function visit(node: Json | undefined, edit: (list: Json[]) => Json[]): J
   if (Array.isArray(node)) return node.map((item) => visit(item, edit) as Json);
   if (!isObject(node)) return node;
   return Object.fromEntries(
-    Object.entries(node).map(([key, value]) => [key, key === 'fractional' && Array.isArray(value) ? edit(value) : (visit(value, edit) as Json)]),
+    Object.entries(node).map(([key, value]) => [
+      key,
+      key === 'fractional' && Array.isArray(value) ? edit(value) : (visit(value, edit) as Json),
+    ]),
   );
 }
 

@@ -28,12 +28,21 @@ export interface RequestHead {
 
 /** The router answers by itself: a problem+json body, and `close` when the connection can't be trusted any more. */
 export interface Refusal {
-  readonly refuse: { readonly status: number; readonly code: string; readonly detail: string; readonly headers?: readonly (readonly [string, string])[] };
+  readonly refuse: {
+    readonly status: number;
+    readonly code: string;
+    readonly detail: string;
+    readonly headers?: readonly (readonly [string, string])[];
+  };
 }
 
 /** An answer of the router's own that is not an error (a redirect, say). */
 export interface Reply {
-  readonly reply: { readonly status: number; readonly headers: readonly (readonly [string, string])[]; readonly body: string };
+  readonly reply: {
+    readonly status: number;
+    readonly headers: readonly (readonly [string, string])[];
+    readonly body: string;
+  };
 }
 
 /** Where one request goes and what is done to it on the way. Frozen; made from exactly one snapshot. */
@@ -42,7 +51,11 @@ export interface Route {
   /** Upstream that answers a safe request when the first one failed before its answer had begun; null: nobody. */
   readonly fallback: string | null;
   /** What makes the fallback answer. */
-  readonly fallbackOn: { readonly connect: boolean; readonly timeout: boolean; readonly serverError: boolean };
+  readonly fallbackOn: {
+    readonly connect: boolean;
+    readonly timeout: boolean;
+    readonly serverError: boolean;
+  };
   /** Longest request body in bytes; a longer one is answered with 413. null: no limit of its own. */
   readonly maxBody: number | null;
   /** From the last request byte to the head of the answer, in milliseconds; null: the upstream's own. */
@@ -72,7 +85,11 @@ export interface Observation {
   /** Upstream whose answer the client got; null: the router's own answer, or none. */
   readonly answeredBy: string | null;
   /** What the decided upstream itself did, before any fallback: its status, or why there was none. */
-  readonly own: { readonly status: number; readonly failure: 'connect' | 'timeout' | 'reset' | 'protocol' | 'open' | null; readonly milliseconds: number } | null;
+  readonly own: {
+    readonly status: number;
+    readonly failure: 'connect' | 'timeout' | 'reset' | 'protocol' | 'open' | null;
+    readonly milliseconds: number;
+  } | null;
   /** From the head read to the last byte of the answer, in milliseconds. */
   readonly milliseconds: number;
   /** The client went away, or was cut, before its answer was whole. */

@@ -19,7 +19,8 @@ const entry = (id: string, percent: number): Entry => ({
   ungated: true,
   numbers: null,
 });
-const seen = (percent: number): Map<string, Seen> => new Map([['images', { view: view(percent), fingerprint: `f${percent}` }]]);
+const seen = (percent: number): Map<string, Seen> =>
+  new Map([['images', { view: view(percent), fingerprint: `f${percent}` }]]);
 
 describe('the journal', () => {
   let dir: string;
@@ -31,7 +32,9 @@ describe('the journal', () => {
   afterEach(() => rmSync(dir, { recursive: true }));
 
   /** What a process that ended at any moment leaves, seen by the next one. */
-  const restart = (write: (journal: ReturnType<typeof openJournal>) => void): ReturnType<typeof openJournal> => {
+  const restart = (
+    write: (journal: ReturnType<typeof openJournal>) => void,
+  ): ReturnType<typeof openJournal> => {
     const first = openJournal(path);
     write(first);
     first.close();
@@ -46,17 +49,32 @@ describe('the journal', () => {
       first.append({ kind: 'aborted', id: 'b', reason: 'x' });
       first.append({ kind: 'intent', entry: entry('c', 3), flags: { before: 'v1', after: 'v3' } });
     });
-    assert.deepEqual(journal.entries().map(({ id }) => id), ['a']);
-    assert.deepEqual(journal.open().map((intent) => intent.entry.id), ['c']);
+    assert.deepEqual(
+      journal.entries().map(({ id }) => id),
+      ['a'],
+    );
+    assert.deepEqual(
+      journal.open().map((intent) => intent.entry.id),
+      ['c'],
+    );
     journal.close();
   });
 
-  for (const [what, version, percent, expected] of [['before the swap', 'v1', 1, []], ['after the swap', 'v3', 3, ['c']], ['after the swap and an edit of another flag', 'v9', 3, ['c']]] as const) {
+  for (const [what, version, percent, expected] of [
+    ['before the swap', 'v1', 1, []],
+    ['after the swap', 'v3', 3, ['c']],
+    ['after the swap and an edit of another flag', 'v9', 3, ['c']],
+  ] as const) {
     it(`settles an intent that a crash left ${what}`, () => {
-      const journal = restart((first) => first.append({ kind: 'intent', entry: entry('c', 3), flags: { before: 'v1', after: 'v3' } }));
+      const journal = restart((first) =>
+        first.append({ kind: 'intent', entry: entry('c', 3), flags: { before: 'v1', after: 'v3' } }),
+      );
       settleIntents(journal, version, seen(percent));
       assert.deepEqual(journal.open(), []);
-      assert.deepEqual(journal.entries().map(({ id }) => id), expected);
+      assert.deepEqual(
+        journal.entries().map(({ id }) => id),
+        expected,
+      );
       journal.close();
     });
   }
@@ -66,17 +84,30 @@ describe('the journal', () => {
     journalFileEdits(journal, seen(5), 0);
     journalFileEdits(journal, seen(5), 0);
     journalFileEdits(journal, seen(6), 0);
-    assert.deepEqual(journal.entries().map(({ who, action, after }) => [who, action, after.percent]), [['file', 'found', 5], ['file', 'edit', 6]]);
+    assert.deepEqual(
+      journal.entries().map(({ who, action, after }) => [who, action, after.percent]),
+      [
+        ['file', 'found', 5],
+        ['file', 'edit', 6],
+      ],
+    );
     journal.close();
   });
 
   it('drops a last line that a crash cut, and refuses one damaged in the middle', () => {
-    restart((first) => first.append({ kind: 'intent', entry: entry('a', 1), flags: { before: '', after: '' } })).close();
+    restart((first) =>
+      first.append({ kind: 'intent', entry: entry('a', 1), flags: { before: '', after: '' } }),
+    ).close();
     appendFileSync(path, '{"kind":"do');
     const journal = openJournal(path);
     journal.append({ kind: 'done', id: 'a' });
     journal.close();
-    assert.deepEqual(restart(() => {}).entries().map(({ id }) => id), ['a']);
+    assert.deepEqual(
+      restart(() => {})
+        .entries()
+        .map(({ id }) => id),
+      ['a'],
+    );
     appendFileSync(path, 'garbage\n');
     assert.throws(() => openJournal(path), /journal.jsonl:3: this line of the journal is damaged/);
   });

@@ -33,7 +33,11 @@ export interface Entry {
  * crash in between is told apart from both. `flags` are versions of the flag file, for that.
  */
 export type Line =
-  | { readonly kind: 'intent'; readonly entry: Entry; readonly flags: { readonly before: string; readonly after: string } }
+  | {
+      readonly kind: 'intent';
+      readonly entry: Entry;
+      readonly flags: { readonly before: string; readonly after: string };
+    }
   | { readonly kind: 'done'; readonly id: string }
   | { readonly kind: 'aborted'; readonly id: string; readonly reason: string };
 
@@ -72,7 +76,9 @@ export function openJournal(path: string): Journal {
       take(JSON.parse(line) as Line);
     } catch {
       closeSync(file);
-      throw new Error(`${path}:${index + 1}: this line of the journal is damaged; restore the file, or move it away to begin a new one`);
+      throw new Error(
+        `${path}:${index + 1}: this line of the journal is damaged; restore the file, or move it away to begin a new one`,
+      );
     }
   });
   return {

@@ -16,8 +16,15 @@ const isSame = (a: FeatureView, b: FeatureView): boolean => JSON.stringify(a) ==
 export function settleIntents(journal: Journal, versionNow: string, seen: ReadonlyMap<string, Seen>): void {
   for (const { entry, flags } of journal.open()) {
     const now = seen.get(entry.feature);
-    const made = flags.after === versionNow && flags.before !== versionNow ? true : now !== undefined && isSame(now.view, entry.after) && now.fingerprint === entry.fingerprint;
-    journal.append(made ? { kind: 'done', id: entry.id } : { kind: 'aborted', id: entry.id, reason: 'the router ended before the change was made' });
+    const made =
+      flags.after === versionNow && flags.before !== versionNow
+        ? true
+        : now !== undefined && isSame(now.view, entry.after) && now.fingerprint === entry.fingerprint;
+    journal.append(
+      made
+        ? { kind: 'done', id: entry.id }
+        : { kind: 'aborted', id: entry.id, reason: 'the router ended before the change was made' },
+    );
   }
 }
 

@@ -16,10 +16,16 @@ export interface Evidence {
  * proof. Kept in the state folder, so that a restart doesn't forget. `flush` is called now and then; a crash in between loses
  * seconds of an evidence that is about days.
  */
-export function createEvidence(stateDir: string, journal: Pick<Journal, 'entries'>, now: () => number): Evidence {
+export function createEvidence(
+  stateDir: string,
+  journal: Pick<Journal, 'entries'>,
+  now: () => number,
+): Evidence {
   const path = join(stateDir, 'evidence.json');
   const found = readText(path);
-  const lastDefault = new Map<string, number>(Object.entries('text' in found ? (JSON.parse(found.text) as Record<string, number>) : {}));
+  const lastDefault = new Map<string, number>(
+    Object.entries('text' in found ? (JSON.parse(found.text) as Record<string, number>) : {}),
+  );
   let isDirty = false;
   return {
     observe(observation, defaultUpstream) {
@@ -29,7 +35,11 @@ export function createEvidence(stateDir: string, journal: Pick<Journal, 'entries
       isDirty = true;
     },
     retireRefusal({ name, config }) {
-      const live = journal.entries().findLast((entry) => entry.feature === name && entry.after.stage === 'live' && entry.before?.stage !== 'live');
+      const live = journal
+        .entries()
+        .findLast(
+          (entry) => entry.feature === name && entry.after.stage === 'live' && entry.before?.stage !== 'live',
+        );
       const since = Math.max(live ? Date.parse(live.at) : now(), lastDefault.get(name) ?? 0);
       const quiet = now() - since;
       if (quiet >= config.retire.after) return null;
@@ -44,5 +54,7 @@ export function createEvidence(stateDir: string, journal: Pick<Journal, 'entries
 }
 
 function days(milliseconds: number): string {
-  return milliseconds < 86_400_000 ? `${(milliseconds / 3_600_000).toFixed(1)} h` : `${(milliseconds / 86_400_000).toFixed(1)} days`;
+  return milliseconds < 86_400_000
+    ? `${(milliseconds / 3_600_000).toFixed(1)} h`
+    : `${(milliseconds / 86_400_000).toFixed(1)} days`;
 }

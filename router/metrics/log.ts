@@ -6,12 +6,20 @@ import type { Decision } from '../request/decide.ts';
  * One line a request, as `log.requests` says: none, errors (the router's own answers, 5xx, cut ones, and whatever needed the fallback) or
  * all. Neither query nor headers are logged: they carry what is nobody's business.
  */
-export function createRequestLog(log: Pick<Logger, 'info' | 'warn'>, level: () => 'none' | 'errors' | 'all'): (observation: Observation) => void {
+export function createRequestLog(
+  log: Pick<Logger, 'info' | 'warn'>,
+  level: () => 'none' | 'errors' | 'all',
+): (observation: Observation) => void {
   return (observation) => {
     const wanted = level();
     if (wanted === 'none') return;
     const { route, status, answeredBy, own } = observation;
-    const isError = status >= 500 || observation.aborted || answeredBy === null || own?.failure != null || (own?.status ?? 0) >= 500;
+    const isError =
+      status >= 500 ||
+      observation.aborted ||
+      answeredBy === null ||
+      own?.failure != null ||
+      (own?.status ?? 0) >= 500;
     if (wanted === 'errors' && !isError) return;
     const decision = (route?.decision ?? null) as Decision | null;
     const fields = {

@@ -38,7 +38,12 @@ export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Me
     labelNames: ['feature', 'upstream', 'failure'],
     registers,
   });
-  const aborted = new Counter({ name: 'strangler_aborted_total', help: 'Requests whose client went away or was cut', labelNames: ['feature'], registers });
+  const aborted = new Counter({
+    name: 'strangler_aborted_total',
+    help: 'Requests whose client went away or was cut',
+    labelNames: ['feature'],
+    registers,
+  });
   featureGauges(current, registers);
 
   // Label lookups cost more than counting, so the counter of each combination that occurs is kept.
@@ -53,7 +58,13 @@ export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Me
       const id = `${feature}\n${upstream}\n${answeredBy}\n${decision?.reason}\n${status}`;
       let counter = counters.get(id);
       if (!counter) {
-        counter = requests.labels(feature, upstream, answeredBy ?? 'router', decision?.reason ?? 'NO_ROUTE', String(status));
+        counter = requests.labels(
+          feature,
+          upstream,
+          answeredBy ?? 'router',
+          decision?.reason ?? 'NO_ROUTE',
+          String(status),
+        );
         counters.set(id, counter);
       }
       counter.inc();
@@ -61,7 +72,8 @@ export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Me
       let timer = timers.get(timerId);
       if (!timer) timers.set(timerId, (timer = duration.labels(feature, upstream)));
       timer.observe(observation.milliseconds / 1000);
-      if (own && (own.failure !== null || own.status >= 500)) failures.labels(feature, upstream, own.failure ?? '5xx').inc();
+      if (own && (own.failure !== null || own.status >= 500))
+        failures.labels(feature, upstream, own.failure ?? '5xx').inc();
       if (observation.aborted) aborted.labels(feature).inc();
     },
     text: () => registry.metrics(),
@@ -78,7 +90,8 @@ function featureGauges(current: Pick<Current, 'snapshot' | 'status'>, registers:
     registers,
     collect() {
       this.reset();
-      for (const [name, feature] of current.snapshot().features) if (feature.flag.percent !== null) this.set({ feature: name }, feature.flag.percent);
+      for (const [name, feature] of current.snapshot().features)
+        if (feature.flag.percent !== null) this.set({ feature: name }, feature.flag.percent);
     },
   });
   new Gauge({
@@ -88,7 +101,8 @@ function featureGauges(current: Pick<Current, 'snapshot' | 'status'>, registers:
     registers,
     collect() {
       this.reset();
-      for (const [name, feature] of current.snapshot().features) for (const stage of STAGES) this.set({ feature: name, stage }, feature.flag.stage === stage ? 1 : 0);
+      for (const [name, feature] of current.snapshot().features)
+        for (const stage of STAGES) this.set({ feature: name, stage }, feature.flag.stage === stage ? 1 : 0);
     },
   });
   new Gauge({
@@ -98,7 +112,8 @@ function featureGauges(current: Pick<Current, 'snapshot' | 'status'>, registers:
     registers,
     collect() {
       this.reset();
-      for (const [name, feature] of current.snapshot().features) this.set({ feature: name }, feature.killed ? 1 : 0);
+      for (const [name, feature] of current.snapshot().features)
+        this.set({ feature: name }, feature.killed ? 1 : 0);
     },
   });
   new Gauge({

@@ -47,7 +47,14 @@ export function decisions(name: string, flag: FlagState, version: string): Decid
     const id = `${reason} ${upstream}`;
     let decision = made.get(id);
     if (!decision) {
-      decision = Object.freeze({ feature: name, upstream, reason, stage: flag.stage, version, percent: flag.percent });
+      decision = Object.freeze({
+        feature: name,
+        upstream,
+        reason,
+        stage: flag.stage,
+        version,
+        percent: flag.percent,
+      });
       made.set(id, decision);
     }
     return decision;
@@ -55,17 +62,29 @@ export function decisions(name: string, flag: FlagState, version: string): Decid
 }
 
 /** kill → retired → signed override → stage → key → targeting → bucket. Pure but for the clock and the key it is given. */
-export function decide(feature: DecidedFeature, fallback: Config['default'], asked: Asked, overrideKey: string | null, now: () => number): Decision {
+export function decide(
+  feature: DecidedFeature,
+  fallback: Config['default'],
+  asked: Asked,
+  overrideKey: string | null,
+  now: () => number,
+): Decision {
   const { config, flag, frozen } = feature;
   if (feature.killed) return frozen(fallback, 'KILLED');
   if (flag.stage === 'retired') return frozen(config.upstream, 'RETIRED');
-  const side = overrideKey === null ? null : overriddenSide(feature, fallback, asked.header, overrideKey, now);
+  const side =
+    overrideKey === null ? null : overriddenSide(feature, fallback, asked.header, overrideKey, now);
   if (side !== null) return frozen(side, 'OVERRIDE');
   if (flag.stage === 'live') return frozen(config.upstream, 'STAGE');
   if (flag.stage !== 'canary') return frozen(fallback, 'STAGE');
   const key = asked.key();
   if (key === null) return frozen(fallback, 'NO_KEY');
-  const context: EvaluationContext = { targetingKey: key, host: asked.host, method: asked.method, path: asked.path };
+  const context: EvaluationContext = {
+    targetingKey: key,
+    host: asked.host,
+    method: asked.method,
+    path: asked.path,
+  };
   for (const name of config.context) {
     const value = asked.header(name);
     if (value !== undefined) context[name] = value;
@@ -74,13 +93,23 @@ export function decide(feature: DecidedFeature, fallback: Config['default'], ask
   return frozen(upstream ?? fallback, bucketed ? 'BUCKET' : 'TARGETING');
 }
 
-function overriddenSide(feature: DecidedFeature, fallback: string, header: ReadHeader, key: string, now: () => number): string | null {
+function overriddenSide(
+  feature: DecidedFeature,
+  fallback: string,
+  header: ReadHeader,
+  key: string,
+  now: () => number,
+): string | null {
   const { override, upstream } = feature.config;
   if (!override) return null;
-  const tokens = [override.header && header(override.header), override.cookie && cookieValue(header('cookie'), override.cookie)];
+  const tokens = [
+    override.header && header(override.header),
+    override.cookie && cookieValue(header('cookie'), override.cookie),
+  ];
   for (const token of tokens) {
     const found = token ? readOverride(token, key, now()) : null;
-    if (found?.feature === feature.name && (found.upstream === upstream || found.upstream === fallback)) return found.upstream;
+    if (found?.feature === feature.name && (found.upstream === upstream || found.upstream === fallback))
+      return found.upstream;
   }
   return null;
 }

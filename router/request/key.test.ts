@@ -3,14 +3,18 @@ import { cookieValue } from './cookie.ts';
 import { claimOf, keyOf } from './key.ts';
 import { readOverride, signOverride } from './override.ts';
 
-const token = (claims: object): string => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
+const token = (claims: object): string =>
+  `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
 const headers = (values: Record<string, string>) => (name: string) => values[name];
 
 describe('keys', () => {
   const sources = [{ header: 'x-user-id' }, { cookie: 'sid', claim: 'sub' }, { issue: 'strangler_id' }];
 
   it('takes the first source that is present', () => {
-    assert.equal(keyOf(sources, headers({ 'x-user-id': 'ana', cookie: `sid=${token({ sub: '7' })}` })), 'ana');
+    assert.equal(
+      keyOf(sources, headers({ 'x-user-id': 'ana', cookie: `sid=${token({ sub: '7' })}` })),
+      'ana',
+    );
     assert.equal(keyOf(sources, headers({ cookie: `strangler_id=abc; sid=${token({ sub: '7' })}` })), '7');
     assert.equal(keyOf(sources, headers({ cookie: 'sid=nonsense; strangler_id=abc' })), 'abc');
     assert.equal(keyOf(sources, headers({ 'x-user-id': '', cookie: 'x=1' })), null);
@@ -20,7 +24,8 @@ describe('keys', () => {
     assert.equal(claimOf(token({ sub: 7 }), 'sub'), '7');
     assert.equal(claimOf(token({ sub: { a: 1 } }), 'sub'), undefined);
     assert.equal(claimOf(token({}), 'constructor'), undefined);
-    for (const bad of ['', '.', '..', 'a.b', 'a.!!.c', `a.${Buffer.from('null').toString('base64url')}.c`]) assert.equal(claimOf(bad, 'sub'), undefined);
+    for (const bad of ['', '.', '..', 'a.b', 'a.!!.c', `a.${Buffer.from('null').toString('base64url')}.c`])
+      assert.equal(claimOf(bad, 'sub'), undefined);
   });
 
   it('reads a cookie by its whole name', () => {
@@ -43,6 +48,15 @@ describe('signed overrides', () => {
 
   it('are refused when anything about them was changed', () => {
     const forged = signOverride({ ...override, expires: 9000 }, 'other key');
-    for (const token of [forged, `x${signed}`, signed.slice(0, -1), `${forged.split('.')[0]}.${signed.split('.')[1]}`, '', '.', 'a.b']) assert.equal(readOverride(token, 'key', 0), null);
+    for (const token of [
+      forged,
+      `x${signed}`,
+      signed.slice(0, -1),
+      `${forged.split('.')[0]}.${signed.split('.')[1]}`,
+      '',
+      '.',
+      'a.b',
+    ])
+      assert.equal(readOverride(token, 'key', 0), null);
   });
 });

@@ -7,13 +7,21 @@ export type ReadHeader = (name: string) => string | undefined;
 /** The key that decides a request's side: the first source that is present and not empty; null when none is. */
 export function keyOf(sources: readonly KeySource[], header: ReadHeader): string | null {
   for (const source of sources) {
-    const key = 'header' in source ? header(source.header) : 'issue' in source ? cookieValue(header('cookie'), source.issue) : fromCookie(source, header);
+    const key =
+      'header' in source
+        ? header(source.header)
+        : 'issue' in source
+          ? cookieValue(header('cookie'), source.issue)
+          : fromCookie(source, header);
     if (key) return key;
   }
   return null;
 }
 
-function fromCookie(source: { readonly cookie: string; readonly claim?: string | undefined }, header: ReadHeader): string | undefined {
+function fromCookie(
+  source: { readonly cookie: string; readonly claim?: string | undefined },
+  header: ReadHeader,
+): string | undefined {
   const value = cookieValue(header('cookie'), source.cookie);
   return value === undefined || source.claim === undefined ? value : claimOf(value, source.claim);
 }
@@ -28,7 +36,10 @@ export function claimOf(token: string, claim: string): string | undefined {
   if (start === 0 || end === -1) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.slice(start, end), 'base64url').toString());
-    const value = typeof claims === 'object' && claims !== null && Object.hasOwn(claims, claim) ? (claims as Record<string, unknown>)[claim] : undefined;
+    const value =
+      typeof claims === 'object' && claims !== null && Object.hasOwn(claims, claim)
+        ? (claims as Record<string, unknown>)[claim]
+        : undefined;
     return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
   } catch {
     return undefined;

@@ -3,10 +3,22 @@ import fc from 'fast-check';
 import { createMatcher } from './match.ts';
 import { parseTemplate, type Template } from './template.ts';
 
-const matcherOf = (...routes: string[]) => createMatcher(routes.map((route) => ({ template: parseTemplate(route) as Template, target: route })));
+const matcherOf = (...routes: string[]) =>
+  createMatcher(routes.map((route) => ({ template: parseTemplate(route) as Template, target: route })));
 
 describe('matching', () => {
-  const matcher = matcherOf('GET /images/{id}', 'GET /images/new', 'POST /images/search', 'GET /images/{id}/meta', 'GET /a/{x}/c', 'GET /{y}/b/c', 'GET /files/**', 'GET /files/{name}', 'GET /', 'HEAD /only');
+  const matcher = matcherOf(
+    'GET /images/{id}',
+    'GET /images/new',
+    'POST /images/search',
+    'GET /images/{id}/meta',
+    'GET /a/{x}/c',
+    'GET /{y}/b/c',
+    'GET /files/**',
+    'GET /files/{name}',
+    'GET /',
+    'HEAD /only',
+  );
   const cases: readonly (readonly [string, string, string | null])[] = [
     ['GET', '/images/7', 'GET /images/{id}'],
     ['HEAD', '/images/7', 'GET /images/{id}'],
@@ -29,7 +41,8 @@ describe('matching', () => {
     ['GET', '/only', null],
     ['HEAD', '/only', 'HEAD /only'],
   ];
-  for (const [method, path, expected] of cases) it(`${method} ${path} → ${expected}`, () => assert.equal(matcher.match(method, path), expected));
+  for (const [method, path, expected] of cases)
+    it(`${method} ${path} → ${expected}`, () => assert.equal(matcher.match(method, path), expected));
 
   it('tells whether any route has a path', () => {
     assert.equal(matcher.touches('/images/7'), true);
@@ -38,13 +51,21 @@ describe('matching', () => {
 
   it('agrees with trying every route in turn', () => {
     const segment = fc.constantFrom('a', 'b', '{x}');
-    const route = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => `GET /${parts.map((part, index) => (part === '{x}' ? `{x${index}}` : part)).join('/')}`);
+    const route = fc
+      .array(segment, { minLength: 1, maxLength: 4 })
+      .map(
+        (parts) => `GET /${parts.map((part, index) => (part === '{x}' ? `{x${index}}` : part)).join('/')}`,
+      );
     const path = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(fc.uniqueArray(route, { minLength: 1, maxLength: 8 }), path, (routes, parts) => {
         const fits = routes
           .map((text) => ({ text, segments: (parseTemplate(text) as Template).segments }))
-          .filter(({ segments }) => segments.length === parts.length && segments.every((each, index) => each === null || each === parts[index]))
+          .filter(
+            ({ segments }) =>
+              segments.length === parts.length &&
+              segments.every((each, index) => each === null || each === parts[index]),
+          )
           // A literal further left beats one further right.
           .toSorted((one, other) => compare(one.segments, other.segments));
         assert.equal(matcherOf(...routes).match('GET', `/${parts.join('/')}`), fits[0]?.text ?? null);

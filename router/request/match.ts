@@ -18,7 +18,9 @@ export interface Matcher<T> {
 }
 
 /** Builds the tree. Two templates of the same shape must not be handed in (the config's check refuses them). */
-export function createMatcher<T>(routes: readonly { readonly template: Template; readonly target: T }[]): Matcher<T> {
+export function createMatcher<T>(
+  routes: readonly { readonly template: Template; readonly target: T }[],
+): Matcher<T> {
   const root = node<T>();
   for (const { template, target } of routes) {
     let at = root;
@@ -51,7 +53,12 @@ function byMethod<T>(targets: Map<string, T>, method: string): T | null {
  * The leftmost literal wins: at each segment the literal branch is tried before the parameter, and both before a `**`. `start` is where
  * the segment begins. `**` takes what is left, be it nothing.
  */
-function find<T, R>(at: Node<T>, path: string, start: number, pick: (targets: Map<string, T>) => R | null): R | null {
+function find<T, R>(
+  at: Node<T>,
+  path: string,
+  start: number,
+  pick: (targets: Map<string, T>) => R | null,
+): R | null {
   if (start > path.length) return pick(at.exact) ?? pick(at.rest);
   const slash = path.indexOf('/', start);
   const end = slash === -1 ? path.length : slash;

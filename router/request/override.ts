@@ -10,7 +10,9 @@ export interface Override {
 
 /** `payload.signature`, both base64url; HMAC-SHA256 with STRANGLER_OVERRIDE_KEY. Safe in a header, a cookie and a URL. */
 export function signOverride(override: Override, key: string): string {
-  const payload = Buffer.from(JSON.stringify([override.feature, override.upstream, override.expires])).toString('base64url');
+  const payload = Buffer.from(
+    JSON.stringify([override.feature, override.upstream, override.expires]),
+  ).toString('base64url');
   return `${payload}.${signature(payload, key)}`;
 }
 
@@ -22,7 +24,11 @@ export function readOverride(token: string, key: string, now: number): Override 
   const given = Buffer.from(token.slice(dot + 1));
   const expected = Buffer.from(signature(payload, key));
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-  const [feature, upstream, expires] = JSON.parse(Buffer.from(payload, 'base64url').toString()) as [string, string, number];
+  const [feature, upstream, expires] = JSON.parse(Buffer.from(payload, 'base64url').toString()) as [
+    string,
+    string,
+    number,
+  ];
   return expires * 1000 > now ? { feature, upstream, expires } : null;
 }
 

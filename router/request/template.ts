@@ -27,9 +27,11 @@ export function parseTemplate(text: string): Template | string {
       if (names.includes(parameter[1]!)) return `{${parameter[1]}} stands in it twice`;
       names.push(parameter[1]!);
       segments.push(null);
-    } else if (/[*{}?#]/.test(part)) return `"${part}" is neither a literal segment nor {name}; ** may only stand last`;
+    } else if (/[*{}?#]/.test(part))
+      return `"${part}" is neither a literal segment nor {name}; ** may only stand last`;
     else if (part === '.' || part === '..') return 'dot segments never reach a route';
-    else if (part === '' && (parts.length > 1 || rest)) return 'an empty segment never matches; write the path without a double or final slash';
+    else if (part === '' && (parts.length > 1 || rest))
+      return 'an empty segment never matches; write the path without a double or final slash';
     else segments.push(canonicalSegment(part));
   }
   return { method, segments, names, rest };
