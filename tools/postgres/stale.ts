@@ -1,0 +1,63 @@
+import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/**
+ * Postgres processes that work in this data folder: every one has it as its working directory. Asked of /proc and not of
+ * postmaster.pid, which may name a process that is long gone, whose number now belongs to somebody else, or whose backends live on.
+ */
+export function serversIn(data: string): number[] {
+  const folder = statSync(data, { throwIfNoEntry: false });
+  if (!folder) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const { dev, ino } = statSync(`/proc/${pid}/cwd`);
+        // The name of a program whose file was replaced ends in " (deleted)".
+        return (
+          dev === folder.dev &&
+          ino === folder.ino &&
+          /^postgres( |$)/.test(basename(readlinkSync(`/proc/${pid}/exe`)))
+        );
+      } catch {
+        // It ended meanwhile, or belongs to somebody else.
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/**
+ * Ends what an earlier launcher left behind, and clears the lock file it can't clear any more. Fast shutdown first, which keeps the
+ * next start short; what is still there after `deadline` milliseconds is killed, which costs a recovery but no committed row.
+ */
+export async function endStaleServers(
+  data: string,
+  { log, deadline = 5000 }: { log: (line: string) => void; deadline?: number },
+): Promise<void> {
+  const rounds = ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const;
+  for (const signal of rounds) {
+    let left = serversIn(data);
+    if (left.length > 0) log(`ending a Postgres that was left behind (${left.join(', ')}, ${signal})`);
+    for (const pid of left) signalIfThere(pid, signal);
+    const end = Date.now() + deadline;
+    while (left.length > 0 && Date.now() < end) {
+      await wait(20);
+      left = serversIn(data);
+    }
+    if (left.length > 0) continue;
+    rmSync(join(data, 'postmaster.pid'), { force: true });
+    return;
+  }
+  throw new Error(`a Postgres in ${data} can't be ended: process ${serversIn(data).join(', ')}`);
+}
+
+/** Sends a signal to a process that may end at any moment. */
+export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
