@@ -1,221 +1,169 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { choosePlace, type Place } from './postgres-place.ts';
+import { accountFor } from './postgres/account.ts';
+import { postgresBinaries } from './postgres/binaries.ts';
+import {
+  makeDataFolder,
+  makePrivateFolder,
+  makeSocketFolder,
+  removeSocketFolder,
+} from './postgres/folders.ts';
+import { lockFolder } from './postgres/lock.ts';
+import { startServer, stopServer, type Server } from './postgres/server.ts';
+import { endStaleServers } from './postgres/stale.ts';
+
+/*
+ * A real Postgres for development and tests, from npm packages, on a Unix socket.
+ *
+ * DIR/          0700, of the user who launches
+ *   data/       0700, of the account the server runs as: that user, or for root `nobody`
+ *   socket/     0700, likewise, made anew at each start
+ *
+ * The server gets `data` and `socket` as open descriptors and knows them as /proc/self/fd/3 and 4. So it works wherever the clone lies: a
+ * descriptor needs no right to pass the folders above, which `nobody` lacks below /root or any folder with mode 0700. And as
+ * DIR itself is closed to `nobody`, no other process of that account reaches the data or the socket, on which everyone is trusted.
+ */
 
 export interface PostgresOptions {
-  /** Folder for the data; kept from start to start. */
+  /** The folder for data and socket; made when missing. */
   readonly dir: string;
-  /** false: no fsync, for tests whose data nobody will miss. Default true. */
-  readonly durable?: boolean;
+  /** Gets the server's own lines and ours. Default: none. */
   readonly log?: (line: string) => void;
+  /** Whether commits survive a power cut. Default true; false is for tests. */
+  readonly durable?: boolean;
+  /** Whether a server that ends by itself (kill -9) is started again. Default true. */
+  readonly restart?: boolean;
+  /** Milliseconds until the server must accept connections. Default 60,000: it may have to recover. */
+  readonly startDeadline?: number;
+  /** Milliseconds for a fast shutdown, after which the server quits at once. Default 10,000. */
+  readonly stopDeadline?: number;
 }
 
 export interface Postgres {
-  /** Connection string through the Unix socket. Default: the database `shop`, as its owner. */
+  /** A URL for `pg` and libpq, through the socket. Defaults: the database `shop`, as the superuser `postgres`. */
   url(database?: string, user?: string): string;
+  /** Creates a database, owned by `postgres`, unless it is there. */
   createDatabase(name: string): Promise<void>;
-  /** Of the server now; it changes when a killed server is started again. */
-  pid(): number;
+  /** Fast shutdown. Resolves when no process is left; may be called twice. */
   stop(): Promise<void>;
+  /** The postmaster's process number; another one after a restart. */
+  pid(): number;
 }
 
-/** Milliseconds: until a start is given up, and until a polite stop becomes an immediate one. */
-const START = 60_000;
-const STOP = 10_000;
-
-/**
- * Starts a real Postgres from the pinned npm binaries, on a Unix socket only (a TCP port would collide, and be open to every user of the machine). It
- * dies with this process (a signal set by setpriv), is started again when it was killed, and a server that an earlier life left behind
- * is stopped first. Throws when another live process runs one on the same folder.
- */
-export async function startPostgres({
-  dir,
-  durable = true,
-  log = () => {},
-}: PostgresOptions): Promise<Postgres> {
-  const place = choosePlace(dir);
-  const owner = claim(place);
-  await stopStale(place, log);
-  if (!existsSync(join(place.data, 'PG_VERSION'))) initialise(place, durable);
-  let isStopping = false;
-  let server = launch(place, durable, log);
-  const watch = (child: ChildProcess): void => {
-    child.once('exit', (code, signal) => {
-      if (isStopping) return;
-      log(`postgres ended (${signal ?? code}); starting it again`);
-      // Its children notice the death of their parent within moments; a start before that is refused and tried again.
-      void wait(100).then(() => {
-        if (isStopping) return;
-        server = launch(place, durable, log);
-        watch(server);
-      });
-    });
-  };
-  watch(server);
-  const url = (database = 'shop', user = 'postgres'): string =>
-    `postgres://${user}@localhost/${encodeURIComponent(database)}?host=${encodeURIComponent(place.sockets)}`;
-  const stop = async (): Promise<void> => {
-    isStopping = true;
-    if (server.exitCode === null && server.signalCode === null) {
-      const exited = once(server, 'exit');
-      process.kill(serverPid(place) ?? server.pid!, 'SIGINT');
-      const hurry = setTimeout(() => process.kill(serverPid(place) ?? server.pid!, 'SIGQUIT'), STOP);
-      await exited;
-      clearTimeout(hurry);
-    }
-    rmSync(owner, { force: true });
-    rmSync(place.sockets, { recursive: true, force: true });
-  };
+/** Starts the server and resolves when it accepts connections. Rejects with a sentence that says what to do. */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { log = () => {}, durable = true, startDeadline = 60_000, stopDeadline = 10_000 } = options;
+  const dir = resolve(options.dir);
+  const data = join(dir, 'data');
+  makePrivateFolder(dir);
+  const unlock = await lockFolder(dir);
   try {
-    await untilReady(url('postgres'), () => server);
+    const account = accountFor(data);
+    const native = postgresBinaries(account);
+    makeDataFolder(data, { native, account, durable });
+    await endStaleServers(data, { log });
+    const socket = makeSocketFolder(dir, account);
+    const start = (): Promise<Server> =>
+      startServer({ native, account, data, socket, durable, log, startDeadline });
+    const running = keepRunning(await start(), options.restart ?? true, log, async () => {
+      await endStaleServers(data, { log });
+      return start();
+    });
+
+    const url = (database = 'shop', user = 'postgres'): string =>
+      `postgres://${encodeURIComponent(user)}@/${encodeURIComponent(database)}?host=${encodeURIComponent(socket)}&port=5432`;
+    let stopped: Promise<void> | undefined;
+    return {
+      url,
+      createDatabase: (name) => createDatabase(url('postgres'), name),
+      stop: () =>
+        (stopped ??= running.end(stopDeadline).finally(() => {
+          removeSocketFolder(dir);
+          unlock();
+        })),
+      pid: () => running.server().pid,
+    };
   } catch (error) {
-    await stop();
+    removeSocketFolder(dir);
+    unlock();
     throw error;
   }
+}
+
+/** Watches a server and, if it should, starts it again when it ends by itself. */
+function keepRunning(
+  first: Server,
+  restart: boolean,
+  log: (line: string) => void,
+  start: () => Promise<Server>,
+): { server(): Server; end(deadline: number): Promise<void> } {
+  let server = first;
+  const ending = new AbortController();
+  const { signal } = ending;
+
+  async function watch(): Promise<void> {
+    for (let failures = 0; ;) {
+      const uptime = await server.ended;
+      if (signal.aborted) return;
+      // At once after an accident; later, up to a second, when it does not stay up.
+      failures = uptime > 10_000 ? 0 : failures + 1;
+      log('Postgres ended by itself and is started again');
+      await wait(failures < 2 ? 0 : Math.min(1000, 100 * 2 ** failures), undefined, { signal }).catch(
+        () => {},
+      );
+      if (signal.aborted) return;
+      server = await start().catch((error: Error) => {
+        log(error.message);
+        return server;
+      });
+    }
+  }
+  const watching = restart ? watch() : Promise.resolve();
+
   return {
-    url,
-    pid: () => server.pid!,
-    stop,
-    async createDatabase(name) {
-      const client = new pg.Client({ connectionString: url('postgres') });
-      await client.connect();
-      try {
-        const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
-        if (rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
-      } finally {
-        await client.end();
-      }
+    server: () => server,
+    async end(deadline) {
+      ending.abort();
+      await stopServer(server, deadline);
+      // A restart that was under way is finished first: what it started has to be stopped too.
+      await watching;
+      await stopServer(server, deadline);
     },
   };
 }
 
-/** One launcher a data folder: a second would pull the server from under the first. Answers the file that says so. */
-function claim(place: Place): string {
-  const file = join(place.data, '..', 'launcher.pid');
-  const holder = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
-  if (holder > 0 && holder !== process.pid && isNode(holder))
-    throw new Error(
-      `process ${holder} already runs a Postgres on ${place.data}; stop it first, or choose another DATA_DIR`,
-    );
-  writeFileSync(file, String(process.pid));
-  return file;
-}
-
-/** Guards against a pid that was given to another program since. */
-function isNode(pid: number): boolean {
+async function createDatabase(url: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]!.includes('node');
-  } catch {
-    return false;
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`);
+  } catch (error) {
+    // Somebody else made it between the two queries: duplicate_database, or the unique index of pg_database.
+    if (!['42P04', '23505'].includes((error as { code?: string }).code ?? '')) throw error;
+  } finally {
+    await client.end();
   }
 }
 
-function serverPid(place: Place): number | null {
-  try {
-    const pid = Number(readFileSync(join(place.data, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(place.data) ? pid : null;
-  } catch {
-    return null;
-  }
-}
-
-async function stopStale(place: Place, log: (line: string) => void): Promise<void> {
-  const pid = serverPid(place);
-  if (pid === null) return;
-  log(`stopping a Postgres that was left running (${pid})`);
-  process.kill(pid, 'SIGINT');
-  for (const end = Date.now() + STOP; serverPid(place) !== null; await wait(50)) {
-    if (Date.now() > end) {
-      process.kill(pid, 'SIGQUIT');
-      return;
-    }
-  }
-}
-
-function initialise(place: Place, durable: boolean): void {
-  const args = [
-    '-D',
-    place.data,
-    '-U',
-    'postgres',
-    '-A',
-    'trust',
-    '-E',
-    'UTF8',
-    '--locale=C',
-    ...(durable ? [] : ['--no-sync']),
-  ];
-  const result = spawnSync(join(place.bin, 'initdb'), args, {
-    ...(place.runAs ?? {}),
-    cwd: '/',
-    encoding: 'utf8',
+/** `node tools/postgres.ts --dir DIR`: prints the URL of the database and runs until SIGTERM or SIGINT. */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { dir: { type: 'string' }, database: { type: 'string', default: 'shop' } },
   });
-  if (result.status !== 0)
-    throw new Error(`initdb failed in ${place.data}: ${result.error?.message ?? result.stderr.trim()}`);
+  if (!values.dir) throw new Error('usage: node tools/postgres.ts --dir DIR [--database NAME]');
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const postgres = await startPostgres({ dir: values.dir, log });
+  await postgres.createDatabase(values.database);
+  process.stdout.write(`${postgres.url(values.database)}\n`);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => void postgres.stop().then(() => process.exit(0)));
 }
 
-function launch(place: Place, durable: boolean, log: (line: string) => void): ChildProcess {
-  const settings = {
-    listen_addresses: '',
-    unix_socket_directories: place.sockets,
-    unix_socket_permissions: '0700',
-    max_connections: '200',
-    shared_buffers: '64MB',
-    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
-  };
-  const command = [
-    join(place.bin, 'postgres'),
-    '-D',
-    place.data,
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ];
-  const identity = place.runAs
-    ? ['--reuid', String(place.runAs.uid), '--regid', String(place.runAs.gid), '--clear-groups']
-    : [];
-  // SIGINT is Postgres' fast shutdown: it reaches the server when this process is gone, however it went. A session of its own keeps a
-  // terminal's Ctrl-C away, so that the services that use the server can end first.
-  const child = spawn('setpriv', ['--pdeathsig', 'INT', ...identity, ...command], {
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe'],
-    detached: true,
+if (import.meta.main)
+  await main().catch((error: Error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
   });
-  child.stderr!.on('data', (chunk: Buffer) =>
-    chunk
-      .toString()
-      .split('\n')
-      .forEach((line) => line && log(line)),
-  );
-  child.on('error', (error) => log(`postgres can't be started: ${error.message}`));
-  return child;
-}
-
-async function untilReady(url: string, server: () => ChildProcess): Promise<void> {
-  for (const end = Date.now() + START; ; await wait(30)) {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
-    try {
-      await client.connect();
-      await client.end();
-      return;
-    } catch (error) {
-      await client.end().catch(() => {});
-      if (Date.now() > end || server().pid === undefined)
-        throw new Error(`the embedded Postgres does not start: ${(error as Error).message}`, {
-          cause: error,
-        });
-    }
-  }
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { dir: { type: 'string', default: '.data/postgres' } } });
-  const postgres = await startPostgres({ dir: values.dir, log: (line) => process.stderr.write(`${line}\n`) });
-  await postgres.createDatabase('shop');
-  process.stdout.write(`${postgres.url()}\n`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void postgres.stop().then(() => process.exit(0)));
-}

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
 import type { Snapshot } from '../flags/snapshot.ts';
-import { canonicalise } from '../http/path.ts';
+import { canonicalise } from '../forward/target.ts';
 import { matchedMethod } from '../pipeline.ts';
 import { decide } from '../request/decide.ts';
 import type { ExplainJson } from './protocol.ts';

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { BlockList, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import { canonicalise } from '../http/path.ts';
+import { canonicalise } from './target.ts';
 import { problemHeaders, problemText } from './answers.ts';
 import { runExchange } from './exchange.ts';
 import { requestIdOf, valuesOf, type Hop } from './headers.ts';

@@ -65,12 +65,8 @@ export function readHead(bytes: Buffer, from: number, to: number, head: Received
   if (at >= to) return 0;
   if (byte !== SP || at === head.targetStart) return lineFault(byte);
   head.targetEnd = at;
-  // "HTTP/1.1" CRLF; what is there so far must fit, so that garbage is refused before a time-out does it.
   const version = latin1(bytes, at + 1, Math.min(at + 11, to));
-  if (!/^(?:H|HT|HTT|HTTP|HTTP\/|HTTP\/\d\.?|HTTP\/\d\.\d\r?\n?)?$/.test(version)) return version.includes('\n') ? FAULT.BARE_LF : FAULT.REQUEST_LINE;
-  if (version.length === 8 && bytes[at + 9] === LF) return FAULT.BARE_LF;
-  if (version.length < 10) return 0;
-  if (version !== 'HTTP/1.1\r\n' && version !== 'HTTP/1.0\r\n') return version.endsWith('\r\n') ? FAULT.VERSION : FAULT.REQUEST_LINE;
+  if (version !== 'HTTP/1.1\r\n' && version !== 'HTTP/1.0\r\n') return versionFault(version);
   head.minor = version.charCodeAt(7) - 48;
   const end = readFields(bytes, at + 11, to, head.fields);
   if (end <= 0) return end;
@@ -83,6 +79,13 @@ function lineFault(byte: number): number {
   if (byte === 0x23) return FAULT.FRAGMENT;
   if (byte === LF) return FAULT.BARE_LF;
   return byte === SP || byte === CR ? FAULT.REQUEST_LINE : FAULT.TARGET;
+}
+
+/** What is there of a version so far must fit, so that garbage is refused before a time-out does it. */
+function versionFault(version: string): number {
+  if (version.length < 10 && /^(?:H|HT|HTT|HTTP|HTTP\/|HTTP\/\d\.?|HTTP\/\d\.\d\r?)?$/.test(version)) return 0;
+  if (/^HTTP\/\d\.\d\r\n$/.test(version)) return FAULT.VERSION;
+  return /^HTTP\/\d\.\d\n/.test(version) ? FAULT.BARE_LF : FAULT.REQUEST_LINE;
 }
 
 /** The common methods without making a string. */

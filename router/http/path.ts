@@ -1,89 +1,95 @@
+import { PLAIN } from './octets.ts';
+
 /**
- * One path. What is decided on is what is forwarded, byte for byte, so the path of a request is brought into one canonical form first
- * (RFC 3986 section 6.2.2): absolute-form becomes origin-form, unreserved characters are decoded, escapes get capital digits, dot
- * segments are resolved.
+ * One path. What is decided on and what is forwarded are the same bytes, in the normal form of RFC 3986 section 6.2.2: unreserved characters
+ * plain, other escapes with capitals, dot segments resolved.
  *
- * Some paths are read differently by different servers: is `%2f` a slash, a backslash a slash, `..;` a dot segment? Such a path is
- * never "repaired", because whichever reading we chose, an upstream may choose another and serve what we did not decide on. It stays
- * as it came, with the list of its readings; the caller refuses it when one of them belongs to a feature, and otherwise passes it on
- * unchanged to the upstream that has always seen it.
+ * Some paths have no one normal form, for servers read them differently: `%2f` is a slash to some, `\` too, `%00` ends the path, `..;` is `..`
+ * to servlet containers, `//` is `/`, a faulty escape is anything. Such a path is not touched; instead its possible readings are listed, and
+ * whoever decides refuses it when one of them belongs to a feature. So no spelling reaches a server that the decision was not about.
  */
 export interface CanonicalPath {
   readonly path: string;
-  /** With its leading `?`; empty when there is none. Never changed. */
-  readonly query: string;
-  /** Authority of an absolute-form target, which must agree with Host (RFC 9112 section 3.2.2); else null. */
-  readonly authority: string | null;
-  /** Other canonical paths a server might see in an ambiguous one; null when there is only one way to read it. */
+  /** Other readings of an ambiguous path; null when there is one only. */
   readonly readings: readonly string[] | null;
 }
 
-const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
-/** Bytes a request target may hold (RFC 3986 pchar, `/`, `?`) and those that browsers send though they should not. */
-const ALLOWED = /^[\x21\x22\x24-\x7e\x80-\xff]*$/;
-const AMBIGUOUS = /%(?:2f|5c|00|2e%2f)|\\|;|%(?![0-9a-f]{2})|\/\//i;
-const PLAIN = /^\/[A-Za-z0-9_~!$&'()*+,=:@/-]*$/;
+/** An ambiguous path longer than this is refused: all its readings have to be looked up. In bytes. */
+export const MAX_AMBIGUOUS = 2048;
 
-/** Canonical form of a request target; null when it is none (not origin-form, absolute-form or `*`; a fragment; a control character). */
-export function canonicalise(target: string): CanonicalPath | null {
-  // The common case costs one scan: nothing to decode, no dots, no doubt.
-  if (PLAIN.test(target) && !target.includes('//'))
-    return { path: target, query: '', authority: null, readings: null };
-  if (target === '*') return { path: '*', query: '', authority: null, readings: null };
-  if (!ALLOWED.test(target)) return null;
-  const absolute = ABSOLUTE.exec(target);
-  const authority = absolute ? absolute[1]! : null;
-  if (authority === '') return null;
-  const rest = absolute ? absolute[2]! : target;
-  const mark = rest.indexOf('?');
-  const origin = mark === -1 ? rest : rest.slice(0, mark);
-  const raw = absolute && origin === '' ? '/' : origin;
-  const query = mark === -1 ? '' : rest.slice(mark);
-  if (!raw.startsWith('/')) return null;
-  if (AMBIGUOUS.test(raw)) return { path: raw, query, authority, readings: readingsOf(raw) };
-  return { path: resolveDots(decodeUnreserved(raw)), query, authority, readings: null };
+/**
+ * End of a path that is its own normal form: the position of `?`, or `to`; -1 when it must be looked at closely. Most paths are plain, and
+ * this is all that is done to them.
+ */
+export function endOfPlainPath(bytes: Buffer, from: number, to: number): number {
+  if (bytes[from] !== 47) return -1;
+  let at = from + 1;
+  let isAfterSlash = true;
+  for (; at < to; at++) {
+    const byte = bytes[at]!;
+    if (byte === 47) {
+      if (isAfterSlash) return -1;
+      isAfterSlash = true;
+    } else {
+      if (PLAIN[byte] === 0) return byte === 63 ? at : -1;
+      if (isAfterSlash && byte === 46) return -1;
+      isAfterSlash = false;
+    }
+  }
+  return at;
 }
 
-function decodeUnreserved(path: string): string {
-  if (!path.includes('%')) return path;
-  return path.replace(/%([0-9a-fA-F]{2})/g, (escape, hex: string) => {
+/** Normal form, or readings, of a path that starts with `/` and holds visible ASCII without `?` and `#`. */
+export function canonicalPath(raw: string): CanonicalPath {
+  if (isAmbiguous(raw)) return { path: raw, readings: readingsOf(raw) };
+  return { path: withoutDotSegments(normalEscapes(raw)), readings: null };
+}
+
+/** True when servers differ about what the path means. */
+export function isAmbiguous(raw: string): boolean {
+  return /[\\"<>^`{|}]|\/\/|%(?![0-9A-Fa-f]{2})|%(?:2f|5c|0[0-9a-f]|1[0-9a-f]|7f)|(?:^|\/)(?:\.|%2e){1,2};/i.test(raw);
+}
+
+/** Unreserved characters decoded, the hexadecimal digits of what stays in capitals; faulty escapes stay as they are. */
+function normalEscapes(raw: string): string {
+  if (!raw.includes('%')) return raw;
+  return raw.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => {
     const character = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9._~-]/.test(character) ? character : escape.toUpperCase();
+    return /[A-Za-z0-9._~-]/.test(character) ? character : `%${hex.toUpperCase()}`;
   });
 }
 
-/** RFC 3986 section 5.2.4. A dot segment at the end leaves the slash before it. */
-function resolveDots(path: string): string {
+/** RFC 3986 section 5.2.4. */
+function withoutDotSegments(path: string): string {
   if (!path.includes('/.')) return path;
-  const out: string[] = [];
+  const kept: string[] = [];
   const segments = path.split('/').slice(1);
   segments.forEach((segment, index) => {
     const isLast = index === segments.length - 1;
-    if (segment === '..') out.pop();
-    else if (segment !== '.') out.push(segment);
-    if (isLast && (segment === '.' || segment === '..')) out.push('');
+    if (segment === '..') kept.pop();
+    else if (segment !== '.') kept.push(segment);
+    if (isLast && (segment === '..' || segment === '.')) kept.push('');
   });
-  return `/${out.join('/')}`;
+  return `/${kept.join('/')}`;
 }
 
-/**
- * How servers may read an ambiguous path: each doubt taken either way. Faulty escapes stay as they are in every reading. A path has few
- * doubts, and each kind is taken for the whole path at once, so the list stays short.
- */
-function readingsOf(path: string): string[] {
-  const doubts: readonly ((path: string) => string)[] = [
-    (text) => text.replace(/%2f/gi, '/'),
-    (text) => text.replace(/%5c/gi, '\\'),
-    (text) => text.replaceAll('\\', '/'),
-    // Path parameters (`..;x`, `images;v=1`) are cut off by servlet containers before they resolve dots.
-    (text) => text.replace(/;[^/]*/g, ''),
-    // A C string ends at NUL.
-    (text) => text.replace(/%00.*$/, ''),
-    (text) => text.replace(/\/{2,}/g, '/'),
-    // Decoded once more: `%252f` behind a proxy that decodes.
-    (text) => text.replace(/%25([0-9a-fA-F]{2})/g, '%$1'),
-  ];
-  let readings = [path];
-  for (const doubt of doubts) readings = [...new Set([...readings, ...readings.map(doubt)])];
-  return [...new Set(readings.map((reading) => resolveDots(decodeUnreserved(reading))))];
+/** What servers are known to do to a path, in the order in which they do it. */
+const HABITS: readonly ((path: string) => string)[] = [
+  (path) => path.replace(/["<>^`{|}]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`),
+  (path) => path.replace(/%u00([0-9A-Fa-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+  (path) => path.replace(/%(?:2f|5c)/gi, (found) => (found[1] === '2' ? '/' : '\\')),
+  (path) => path.replace(/%(?:00|u0000).*$/i, ''),
+  (path) => path.replaceAll('\\', '/'),
+  (path) => path.replace(/;[^/]*/g, ''),
+  (path) => path.replace(/\/{2,}/g, '/'),
+];
+
+/** All that comes of having some of the habits and not others. */
+function readingsOf(raw: string): string[] {
+  let readings = new Set([raw, normalEscapes(raw)]);
+  for (const habit of HABITS) readings = new Set([...readings, ...[...readings].map(habit)]);
+  const resolved = [...readings].map((reading) => withoutDotSegments(normalEscapes(reading)));
+  // Dot segments may leave slashes to merge, and merging may leave dot segments.
+  const merged = resolved.map((reading) => withoutDotSegments(reading.replace(/\/{2,}/g, '/')));
+  return [...new Set([...readings, ...resolved, ...merged])];
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -21,8 +21,6 @@ export async function testDatabase({
 }: { migrate?: readonly MigrationSet[] } = {}): Promise<TestDatabase> {
   server ??= (async () => {
     const dir = mkdtempSync(join(tmpdir(), 'test-pg-'));
-    // Run by root, the server is somebody else and has to get in.
-    chmodSync(dir, 0o711);
     return { dir, postgres: await startPostgres({ dir, durable: false }) };
   })();
   const { postgres } = await server;

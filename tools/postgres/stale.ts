@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -36,11 +36,12 @@ export async function endStaleServers(
   data: string,
   { log, deadline = 5000 }: { log: (line: string) => void; deadline?: number },
 ): Promise<void> {
-  const rounds = ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const;
-  for (const signal of rounds) {
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     let left = serversIn(data);
     if (left.length > 0) log(`ending a Postgres that was left behind (${left.join(', ')}, ${signal})`);
-    for (const pid of left) signalIfThere(pid, signal);
+    // The postmaster leads a fast shutdown; to its children SIGINT means other things. Without it they end by themselves.
+    const asked = signal === 'SIGINT' ? left.filter((pid) => pid === postmasterIn(data)) : left;
+    for (const pid of asked) signalIfThere(pid, signal);
     const end = Date.now() + deadline;
     while (left.length > 0 && Date.now() < end) {
       await wait(20);
@@ -51,6 +52,28 @@ export async function endStaleServers(
     return;
   }
   throw new Error(`a Postgres in ${data} can't be ended: process ${serversIn(data).join(', ')}`);
+}
+
+/** What postmaster.pid says, whether or not it is true; undefined without that file. */
+export function postmasterIn(data: string): number | undefined {
+  const [pid] = lockFile(data);
+  return pid === undefined ? undefined : Number(pid);
+}
+
+/** Whether the server with this process number accepts connections, by its own lock file. */
+export function isReady(data: string, postmaster: number): boolean {
+  const [pid, , , , , , , status] = lockFile(data);
+  return Number(pid) === postmaster && status?.trim() === 'ready';
+}
+
+/** Lines of postmaster.pid: number, data folder, start, port, socket folder, address, shared memory, status. */
+function lockFile(data: string): string[] {
+  try {
+    return readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Sends a signal to a process that may end at any moment. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { canonicalise } from './path.ts';
+import { canonicalise } from './target.ts';
 
 describe('one path', () => {
   const cases: readonly (readonly [string, string | null])[] = [
