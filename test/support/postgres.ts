@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -20,7 +20,8 @@ export async function testDatabase({
   migrate: sets = [],
 }: { migrate?: readonly MigrationSet[] } = {}): Promise<TestDatabase> {
   server ??= (async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'test-pg-'));
+    removeLeftovers();
+    const dir = mkdtempSync(join(tmpdir(), `strangler-test-${process.pid}-`));
     return { dir, postgres: await startPostgres({ dir, durable: false }) };
   })();
   const { postgres } = await server;
@@ -46,4 +47,15 @@ export async function stopTestServer(): Promise<void> {
   server = null;
   await postgres.stop();
   rmSync(dir, { recursive: true, force: true });
+}
+
+/** Folders of test runs that were killed: their servers died with them, their data did not. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const [, pid] = /^strangler-test-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const folder = join(tmpdir(), name);
+    if (lstatSync(folder, { throwIfNoEntry: false })?.uid === process.getuid!())
+      rmSync(folder, { recursive: true, force: true });
+  }
 }

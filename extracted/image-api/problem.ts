@@ -1,0 +1,59 @@
+import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { Logger } from 'pino';
+
+/** An answer that is an error (RFC 9457). The detail is written for the caller. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
+    super(detail);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'The request is not as expected',
+  401: 'Log in first',
+  404: 'There is no such thing',
+  413: 'This is too large',
+  415: 'This is not a picture that is taken here',
+  422: 'The picture is damaged',
+  500: 'The image service failed',
+  503: 'Too busy at the moment',
+};
+
+export const noSuchRoute: RequestHandler = (request) => {
+  throw new Problem(404, `nothing is at ${request.method} ${request.path}`);
+};
+
+/** Turns whatever was thrown into a problem document; what nobody expected is logged and not shown. */
+export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    // Nobody is there any more to hear of it, nor did anything go wrong.
+    if (response.destroyed) return;
+    if (response.headersSent) return next(error);
+    const problem = error instanceof Problem ? error : fromLibrary(error);
+    if (problem.status >= 500 && problem.status !== 503)
+      log.error({ err: error, path: request.path }, 'a request failed');
+    for (const name of ['etag', 'cache-control', 'content-disposition', 'vary']) response.removeHeader(name);
+    response.set({ 'cache-control': 'no-store', ...problem.headers });
+    // What is left of an unread body would be taken for the next request.
+    if (!request.complete) response.set('connection', 'close');
+    const { status, message } = problem;
+    response
+      .status(status)
+      .type('application/problem+json')
+      .send(
+        JSON.stringify({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail: message }),
+      );
+  };
+}
+
+function fromLibrary(error: unknown): Problem {
+  const { status, type } = error as { status?: unknown; type?: unknown };
+  if (type === 'entity.too.large') return new Problem(413, 'the body is too long');
+  return typeof status === 'number' && status >= 400 && status < 500
+    ? new Problem(400, 'the path or the body can not be read')
+    : new Problem(500, 'the error is in the log');
+}

@@ -1,0 +1,85 @@
+import { Problem } from './problem.ts';
+
+/** Kinds of picture that are stored, by the name sharp has for them. */
+export const TYPES = {
+  jpeg: 'image/jpeg',
+  png: 'image/png',
+  webp: 'image/webp',
+  avif: 'image/avif',
+  gif: 'image/gif',
+} as const;
+export type Kind = keyof typeof TYPES;
+export type OutputKind = Exclude<Kind, 'gif'>;
+
+export function isKind(name: string): name is Kind {
+  return Object.hasOwn(TYPES, name);
+}
+
+/** How a picture is wanted. */
+export interface Wish {
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  readonly fit: 'cover' | 'contain' | 'inside';
+  /** After `auto` was decided by what the client accepts. */
+  readonly kind: OutputKind;
+  readonly quality: number | undefined;
+  /** True when the answer depends on the Accept header. */
+  readonly isNegotiated: boolean;
+  /** Tells this wish from every other one for the same picture; part of the ETag. */
+  readonly mark: string;
+}
+
+/** Largest side of an output, in pixels. */
+const MAX_SIDE = 4096;
+
+const READERS = {
+  w: (text: string) => wholeNumber(text, MAX_SIDE),
+  h: (text: string) => wholeNumber(text, MAX_SIDE),
+  fit: (text: string) => (['cover', 'contain', 'inside'].includes(text) ? text : null),
+  format: (text: string) => (['jpeg', 'png', 'webp', 'avif', 'auto'].includes(text) ? text : null),
+  q: (text: string) => wholeNumber(text, 100),
+} as const;
+const ADVICE: Readonly<Record<string, string>> = {
+  w: `a whole number from 1 to ${MAX_SIDE}`,
+  h: `a whole number from 1 to ${MAX_SIDE}`,
+  fit: 'cover, contain or inside',
+  format: 'jpeg, png, webp, avif or auto',
+  q: 'a whole number from 1 to 100',
+};
+
+/** The query of `GET /images/{id}`; null when it is empty: the stored picture as it is. Throws a 400 that names the parameter. */
+export function readWish(query: URLSearchParams, stored: Kind, accept: string): Wish | null {
+  if (query.size === 0) return null;
+  const given: { w?: number; h?: number; fit?: string; format?: string; q?: number } = {};
+  for (const [name, text] of query) {
+    if (!Object.hasOwn(READERS, name))
+      throw new Problem(400, `${name} is not a parameter; there are ${Object.keys(READERS).join(', ')}`);
+    if (Object.hasOwn(given, name)) throw new Problem(400, `${name} is given more than once`);
+    const value = READERS[name as keyof typeof READERS](text);
+    if (value === null) throw new Problem(400, `${name} is ${ADVICE[name]}`);
+    Object.assign(given, { [name]: value });
+  }
+  const fit = (given.fit ??
+    (given.w !== undefined && given.h !== undefined ? 'cover' : 'inside')) as Wish['fit'];
+  const kind = kindFor(given.format, stored, accept);
+  const mark = `-${given.w ?? ''}x${given.h ?? ''}-${fit}-${kind}-${given.q ?? ''}`;
+  return {
+    width: given.w,
+    height: given.h,
+    fit,
+    kind,
+    quality: given.q,
+    isNegotiated: given.format === 'auto',
+    mark,
+  };
+}
+
+/** WebP where it is taken: AVIF is smaller still, but costs ten times the time to make. */
+function kindFor(format: string | undefined, stored: Kind, accept: string): OutputKind {
+  if (format === 'auto') return accept.includes('image/webp') ? 'webp' : stored === 'png' ? 'png' : 'jpeg';
+  return (format as OutputKind | undefined) ?? (stored === 'gif' ? 'png' : stored);
+}
+
+function wholeNumber(text: string, maximum: number): number | null {
+  return /^[1-9][0-9]*$/.test(text) && text.length <= 5 && Number(text) <= maximum ? Number(text) : null;
+}
