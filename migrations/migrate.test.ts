@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import pg from 'pg';
 import { testDatabase, type TestDatabase } from '../test/support/postgres.ts';
-import { migrate } from './migrate.ts';
+import { migrate, type MigrateOptions } from './migrate.ts';
 
 describe('migrations', () => {
   let database: TestDatabase;
@@ -23,14 +23,39 @@ describe('migrations', () => {
     rmSync(folder, { recursive: true });
   });
   const write = (name: string, sql: string): void => writeFileSync(join(folder, 'monolith', name), sql);
-  const run = () => migrate({ url: database.url, set: 'monolith', folder });
-  const runs = async (): Promise<unknown> => {
+  /** A process that migrates each time it is told to, so that two of them start within a moment of each other. */
+  function startRunner(): { migrate(): Promise<string[]>; end(): Promise<void> } {
+    const script = `
+      import { migrate } from ${JSON.stringify(join(import.meta.dirname, 'migrate.ts'))};
+      process.on('message', async (options) => process.send(await migrate(options).catch((error) => [error.message])));`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    return {
+      async migrate() {
+        child.send({ url: database.url, set: 'monolith', folder });
+        return ((await once(child, 'message')) as [string[]])[0];
+      },
+      async end() {
+        const exited = once(child, 'exit');
+        child.disconnect();
+        await exited;
+      },
+    };
+  }
+  const run = (options: Partial<MigrateOptions> = {}): Promise<string[]> =>
+    migrate({ url: database.url, set: 'monolith', folder, ...options });
+  const ask = async (sql: string): Promise<unknown[][]> => {
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
-    const { rows } = await client.query<{ n: number }>('SELECT n FROM runs ORDER BY n');
-    await client.end();
-    return rows.map(({ n }) => n);
+    try {
+      const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' });
+      return rows;
+    } finally {
+      await client.end();
+    }
   };
+  const runs = async (): Promise<unknown[]> => (await ask('SELECT n FROM runs ORDER BY n')).flat();
 
   it('applies what is new, in order, once', async () => {
     assert.deepEqual(await run(), ['000001_log.sql', '000002_row.sql']);
@@ -40,26 +65,19 @@ describe('migrations', () => {
     assert.deepEqual(await runs(), [2, 3]);
   });
 
-  it('runs each file once when many runners start together', async () => {
-    const script = `import { migrate } from ${JSON.stringify(join(import.meta.dirname, 'migrate.ts'))}; console.log((await migrate(JSON.parse(process.argv[1]))).length)`;
-    const runners = [...Array(4).keys()].map(async () => {
-      const child = spawn(
-        process.execPath,
-        ['--input-type=module', '-e', script, JSON.stringify({ url: database.url, set: 'monolith', folder })],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      let out = '';
-      child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-      await once(child, 'close');
-      return Number(out);
-    });
-    const applied = await Promise.all([...runners, run().then((names) => names.length)]);
-    assert.equal(
-      applied.reduce((sum, each) => sum + each, 0),
-      2,
-      applied.join(' '),
-    );
-    assert.deepEqual(await runs(), [2]);
+  it('runs each file once when two processes race, 20 times', async () => {
+    const runners = [startRunner(), startRunner()];
+    try {
+      for (let round = 0; round < 20; round += 1) {
+        await ask('DROP SCHEMA IF EXISTS strangler CASCADE');
+        await ask('DROP TABLE IF EXISTS runs');
+        const applied = await Promise.all(runners.map((runner) => runner.migrate()));
+        assert.deepEqual(applied.flat().sort(), ['000001_log.sql', '000002_row.sql'], `round ${round}`);
+        assert.deepEqual(await runs(), [2]);
+      }
+    } finally {
+      await Promise.all(runners.map((runner) => runner.end()));
+    }
   });
 
   it('names file and line of what fails, and leaves nothing of it', async () => {
@@ -69,6 +87,57 @@ describe('migrations', () => {
       /monolith\/000003_bad\.sql:3: column "nonsense" does not exist.*nothing of this file was applied/,
     );
     assert.deepEqual(await runs(), [2]);
+  });
+
+  it('names the line also of what fails only when it runs', async () => {
+    write(
+      '000003_bad.sql',
+      '-- é\nINSERT INTO runs VALUES (3);\n\n-- twice\nSELECT 1 / (SELECT 0);\nSELECT 2;',
+    );
+    await assert.rejects(run(), /monolith\/000003_bad\.sql:5: division by zero; nothing of this file/);
+    assert.deepEqual(await runs(), [2]);
+  });
+
+  it('refuses a file that ends its own transaction, before anything is applied', async () => {
+    write('000003_commit.sql', 'INSERT INTO runs VALUES (3);\nCOMMIT;\nSELECT nonsense;');
+    await assert.rejects(run(), /000003_commit\.sql:2: COMMIT would tear the file apart/);
+    await assert.rejects(runs(), /"runs" does not exist/);
+  });
+
+  it('gives up a file that waits too long for a lock or takes too long', async () => {
+    await run();
+    write('000003_slow.sql', 'ALTER TABLE runs ADD m int;\nSELECT pg_sleep(60);');
+    await assert.rejects(run({ statementTimeout: 100 }), /000003_slow\.sql:2: .*statement timeout/);
+    const holder = new pg.Client({ connectionString: database.url });
+    await holder.connect();
+    try {
+      await holder.query('BEGIN; LOCK TABLE runs IN ACCESS SHARE MODE');
+      await assert.rejects(run({ lockTimeout: 100 }), /000003_slow\.sql:1: .*lock timeout/);
+    } finally {
+      await holder.end();
+    }
+  });
+
+  it('lets no setting of one file reach the next', async () => {
+    write('000003_set.sql', "SET search_path = ''; SET ROLE pg_monitor;");
+    write('000004_row.sql', 'INSERT INTO runs VALUES (4);');
+    await run();
+    assert.deepEqual(await runs(), [2, 4]);
+  });
+
+  it('takes other line ends for the same file', async () => {
+    write('000003_lines.sql', 'INSERT INTO runs\nVALUES (3);\n');
+    await run();
+    write('000003_lines.sql', 'INSERT INTO runs\r\nVALUES (3);\r\n');
+    assert.deepEqual(await run(), []);
+  });
+
+  it('says when it can not reach the database', async () => {
+    const url = 'postgres://postgres@/x?host=/nonexistent';
+    await assert.rejects(
+      migrate({ url, set: 'monolith' }),
+      /monolith: can't reach the database: .*nonexistent/,
+    );
   });
 
   it('refuses a file that was changed after it was applied, and a database that is newer', async () => {

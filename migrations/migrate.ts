@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { lineAt, statementsOf, transactionControl, type Statement } from './statements.ts';
 
 /** A folder under sql/. */
 export type MigrationSet = 'monolith' | 'image-api' | 'move';
@@ -12,6 +14,8 @@ export interface MigrateOptions {
   readonly log?: (line: string) => void;
   /** Milliseconds a statement may wait for a lock before the file is given up. Default 10 s: a migration that queues behind a long transaction makes everybody queue behind itself. */
   readonly lockTimeout?: number;
+  /** Milliseconds one statement may take. Default 0: no limit, as filling a new column of a large table takes what it takes. */
+  readonly statementTimeout?: number;
   /** Folder of the sets; for tests. */
   readonly folder?: string;
 }
@@ -19,6 +23,7 @@ export interface MigrateOptions {
 interface Migration {
   readonly name: string;
   readonly sql: string;
+  readonly statements: readonly Statement[];
   readonly sha256: string;
 }
 
@@ -37,11 +42,16 @@ export async function migrate({
   set,
   log = () => {},
   lockTimeout = 10_000,
+  statementTimeout = 0,
   folder = join(import.meta.dirname, 'sql'),
 }: MigrateOptions): Promise<string[]> {
   const migrations = readMigrations(join(folder, set), set);
   const client = new pg.Client({ connectionString: url, application_name: 'strangler-migrate' });
-  await client.connect();
+  // Without a listener, a server that goes away between two queries would end the process.
+  client.on('error', () => {});
+  await client.connect().catch((error: Error) => {
+    throw new Error(`${set}: can't reach the database: ${error.message}`, { cause: error });
+  });
   try {
     await client.query(`SELECT pg_advisory_lock(${LOCK})`);
     await client.query(`
@@ -55,7 +65,7 @@ export async function migrate({
     const pending = pendingAfter(set, migrations, rows);
     for (const migration of pending) {
       log(`applying ${set}/${migration.name}`);
-      await apply(client, set, migration, lockTimeout);
+      await apply(client, set, migration, { lockTimeout, statementTimeout });
     }
     return pending.map(({ name }) => name);
   } finally {
@@ -77,8 +87,15 @@ function readMigrations(folder: string, set: string): Migration[] {
       );
   });
   return names.map((name) => {
-    const sql = readFileSync(join(folder, name), 'utf8');
-    return { name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
+    // A checkout with other line ends is the same migration.
+    const sql = readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n');
+    const statements = statementsOf(sql);
+    const control = transactionControl(statements);
+    if (control)
+      throw new Error(
+        `${set}/${name}:${control.line}: ${control.text} would tear the file apart: every file runs in one transaction, so leave it out`,
+      );
+    return { name, sql, statements, sha256: createHash('sha256').update(sql).digest('hex') };
   });
 }
 
@@ -104,13 +121,18 @@ function pendingAfter(
 async function apply(
   client: pg.Client,
   set: string,
-  { name, sql, sha256 }: Migration,
-  lockTimeout: number,
+  { name, sql, statements, sha256 }: Migration,
+  { lockTimeout, statementTimeout }: { lockTimeout: number; statementTimeout: number },
 ): Promise<void> {
-  await client.query('BEGIN');
+  const done = countCompleted(client);
   try {
+    await client.query('BEGIN');
     await client.query(`SET LOCAL lock_timeout = ${Math.trunc(lockTimeout)}`);
+    await client.query(`SET LOCAL statement_timeout = ${Math.trunc(statementTimeout)}`);
+    done.reset();
     await client.query(sql);
+    // A file may SET and SET ROLE for itself; the row is ours, and the next file starts afresh. (DISCARD ALL would give the lock away.)
+    await client.query('RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL');
     await client.query('INSERT INTO strangler.migrations (set, name, sha256) VALUES ($1, $2, $3)', [
       set,
       name,
@@ -118,12 +140,30 @@ async function apply(
     ]);
     await client.query('COMMIT');
   } catch (error) {
+    const completed = done.count();
     await client.query('ROLLBACK').catch(() => {});
-    const { message, position, hint } = error as { message: string; position?: string; hint?: string };
-    const line = position ? `:${sql.slice(0, Number(position) - 1).split('\n').length}` : '';
+    const { message, detail, hint, position } = error as pg.DatabaseError;
+    // The server names a place only for what it could not parse or resolve; otherwise it is the statement after the last completed.
+    const line = position ? lineAt(sql, Number(position) - 1) : statements[completed]?.line;
+    const more = [detail, hint].filter(Boolean).join(' ');
     throw new Error(
-      `${set}/${name}${line}: ${message}${hint ? ` (${hint})` : ''}; nothing of this file was applied`,
+      `${set}/${name}${line ? `:${line}` : ''}: ${message}${more ? ` (${more})` : ''}; nothing of this file was applied`,
       { cause: error },
     );
+  } finally {
+    done.end();
   }
+}
+
+/** Counts the statements the server reports as completed; the driver tells only of those of a query that succeeds as a whole. */
+function countCompleted(client: pg.Client): { reset(): void; count(): number; end(): void } {
+  const { connection } = client as unknown as { connection: EventEmitter };
+  let completed = 0;
+  const count = (): void => void (completed += 1);
+  connection.on('commandComplete', count);
+  return {
+    reset: () => void (completed = 0),
+    count: () => completed,
+    end: () => void connection.off('commandComplete', count),
+  };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Counter, Registry, collectDefaultMetrics } from '@prometheus-io/client';
+import { Counter, collectDefaultMetrics, type Registry } from '@prometheus-io/client';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type pg from 'pg';
 import type { Logger } from 'pino';
@@ -86,8 +86,6 @@ export function createApp(parts: AppParts): express.Express {
     if (found.status === 500) log.error({ err: error, path: request.path }, 'a request failed');
     for (const name of ['etag', 'cache-control', 'content-disposition']) response.removeHeader(name);
     if (found.retryAfter !== null) response.set('retry-after', String(found.retryAfter));
-    // A body that was not read would be taken for the next request.
-    if (!request.complete) response.set('connection', 'close');
     problem(request, response, found.status, found.code, found.title, found.message);
   });
   return app;

@@ -14,14 +14,12 @@ export function loginRoutes(pool: pg.Pool, sessions: Sessions, now: () => number
   const failures = new Map<string, { count: number; since: number }>();
 
   router.get('/login', async (request, response) => {
-    response
-      .set('cache-control', 'private, no-store')
-      .render('login', {
-        user: await sessions.userOf(request),
-        next: localPath(request.query['next']),
-        message: null,
-        email: '',
-      });
+    response.set('cache-control', 'private, no-store').render('login', {
+      user: await sessions.userOf(request),
+      next: localPath(request.query['next']),
+      message: null,
+      email: '',
+    });
   });
   router.post('/login', async (request, response) => {
     const { email, password } = (request.body ?? {}) as { email?: unknown; password?: unknown };
@@ -38,14 +36,12 @@ export function loginRoutes(pool: pg.Pool, sessions: Sessions, now: () => number
       remember(failures, address, now());
       if (!isForm(request))
         throw new Problem('WRONG_PASSWORD', 'no account has this e-mail address and password');
-      response
-        .status(401)
-        .render('login', {
-          user: null,
-          next: localPath(request.body.next),
-          message: 'No account has this e-mail address and password.',
-          email,
-        });
+      response.status(401).render('login', {
+        user: null,
+        next: localPath(request.body.next),
+        message: 'No account has this e-mail address and password.',
+        email,
+      });
       return;
     }
     failures.delete(address);

@@ -32,13 +32,11 @@ export function productRoutes(pool: pg.Pool, sessions: Sessions): express.Router
         .render('storefront', { user: await sessions.userOf(request), products, price });
   };
   router.get('/', async (request, response) => {
-    response
-      .set('cache-control', 'private, no-store')
-      .render('storefront', {
-        user: await sessions.userOf(request),
-        products: await allProducts(pool),
-        price,
-      });
+    response.set('cache-control', 'private, no-store').render('storefront', {
+      user: await sessions.userOf(request),
+      products: await allProducts(pool),
+      price,
+    });
   });
   router.get('/products', list);
   router.get('/products/:id', async (request, response) => {

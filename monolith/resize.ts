@@ -113,7 +113,10 @@ export async function sanitise(
   file: string,
 ): Promise<{ bytes: Buffer; format: StoredFormat; width: number; height: number }> {
   const picture = sharp(file, { limitInputPixels: MAX_PIXELS, failOn: 'truncated' });
-  const found = await picture.metadata().catch(() => null);
+  // The header alone may name any size; nothing is unfolded for it.
+  const found = await sharp(file, { limitInputPixels: false })
+    .metadata()
+    .catch(() => null);
   const format = found?.format === 'heif' && found.compression === 'av1' ? 'avif' : found?.format;
   if (!found || !format || !Object.hasOwn(STORED, format))
     throw new Problem('UNSUPPORTED', 'send a JPEG, PNG, WebP, AVIF or GIF; the bytes decide, not the name');

@@ -6,7 +6,7 @@ import { pino, type Logger } from 'pino';
 import { createAdmin } from './admin/api.ts';
 import { adminToken } from './admin/token.ts';
 import { stateFolder } from './config/state.ts';
-import { viewOf } from './flags/change.ts';
+import { viewOf } from './flags/view.ts';
 import { loadCurrent, type Current } from './flags/current.ts';
 import type { Snapshot } from './flags/snapshot.ts';
 import { createDataPath } from './forward/datapath.ts';

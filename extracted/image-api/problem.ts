@@ -38,8 +38,6 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
       log.error({ err: error, path: request.path }, 'a request failed');
     for (const name of ['etag', 'cache-control', 'content-disposition', 'vary']) response.removeHeader(name);
     response.set({ 'cache-control': 'no-store', ...problem.headers });
-    // What is left of an unread body would be taken for the next request.
-    if (!request.complete) response.set('connection', 'close');
     const { status, message } = problem;
     response
       .status(status)

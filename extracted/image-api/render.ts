@@ -37,7 +37,10 @@ export interface Clean {
  */
 export async function clean(path: string, bounded: Bounded): Promise<Clean> {
   const input = sharp(path, { limitInputPixels: MAX_PIXELS, failOn: 'truncated' });
-  const header = await input.metadata().catch(() => null);
+  // Reading a header unfolds nothing, so here no limit keeps the size from being told.
+  const header = await sharp(path, { limitInputPixels: false })
+    .metadata()
+    .catch(() => null);
   const name = header?.format === 'heif' ? (header.compression === 'av1' ? 'avif' : 'heic') : header?.format;
   if (!header || !name || !isKind(name))
     throw new Problem(415, 'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the bytes, not the name');

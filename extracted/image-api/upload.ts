@@ -25,7 +25,9 @@ export function receiveUpload(incoming: string): RequestHandler {
   return (request, response, next) => {
     receive(request, response, (error: unknown) => {
       const { file } = request;
-      if (file) response.on('close', () => void rm(file.path, { force: true }));
+      // After an error multer has removed the file, and its path with it.
+      const path = file?.path;
+      if (path) response.on('close', () => void rm(path, { force: true }));
       if (error) next(asProblem(error));
       else if (!file) next(new Problem(400, 'send the picture as multipart/form-data in the field image'));
       else next();

@@ -1,6 +1,7 @@
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { Problem, problemOf } from '../errors.ts';
-import { changeFlag, etagOf, type Action, type ChangeParts } from '../flags/change.ts';
+import { changeFlag, type Action, type ChangeParts } from '../flags/change.ts';
+import { etagOf } from '../flags/view.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { readAction } from './action.ts';
 import { explain } from './explain.ts';

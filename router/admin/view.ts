@@ -1,4 +1,4 @@
-import { etagOf, viewOf } from '../flags/change.ts';
+import { etagOf, viewOf } from '../flags/view.ts';
 import type { Current } from '../flags/current.ts';
 import type { DecidedFeature } from '../request/decide.ts';
 import type { FeatureJson } from './protocol.ts';

@@ -1,4 +1,4 @@
-import { LineCounter, isMap, isNode, isPair, isSeq, type Document } from 'yaml';
+import { isMap, isNode, isPair, isSeq, type Document, type LineCounter } from 'yaml';
 
 /** Line of a path such as `['features', 'images', 'upstream']`; of the nearest thing that exists when it doesn't; null when nothing does. */
 export type Locate = (path: readonly PropertyKey[]) => number | null;

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Problem } from '../errors.ts';
+import type { Problem } from '../errors.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
-import { changeFlag, etagOf, viewOf, type Action } from './change.ts';
+import { changeFlag, type Action } from './change.ts';
+import { etagOf, viewOf } from './view.ts';
 import { loadCurrent, type Current } from './current.ts';
 import { plainSplit, type Json } from './targeting.ts';
 
@@ -79,16 +80,14 @@ describe('changing a flag', () => {
     });
     assert.deepEqual(flagIn(dir)['targeting'], plainSplit('image-api', 'monolith', 25));
     assert.deepEqual(
-      journal
-        .entries()
-        .map(({ who, why, action, ungated, before, after }) => ({
-          who,
-          why,
-          action,
-          ungated,
-          from: before?.percent,
-          to: after.percent,
-        })),
+      journal.entries().map(({ who, why, action, ungated, before, after }) => ({
+        who,
+        why,
+        action,
+        ungated,
+        from: before?.percent,
+        to: after.percent,
+      })),
       [{ who: 'ana', why: 'because', action: 'shift', ungated: true, from: 0, to: 25 }],
     );
     assert.deepEqual(journal.open(), []);

@@ -1,13 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { Problem } from '../errors.ts';
-import type { Entry, FeatureView, Journal } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { DecidedFeature } from '../request/decide.ts';
+import { killHere, liftKill, useStateFolder } from './brake.ts';
 import type { Current } from './current.ts';
 import { editFlags, type FlagEdit } from './edit.ts';
+import { entryOf } from './entry.ts';
 import { compareAndSwap } from './file.ts';
 import { readFlags } from './read.ts';
 import { hash } from './snapshot.ts';
 import { nextStage, type Stage } from './stage.ts';
+import { etagOf, viewOf } from './view.ts';
 
 /** What somebody wants of a feature. */
 export type Action =
@@ -33,21 +35,6 @@ export interface ChangeParts {
   /** Says why a feature can't be retired yet, or null when it can. */
   readonly retireRefusal: (feature: DecidedFeature) => string | null;
   readonly now: () => number;
-}
-
-/** Stage, percent, state and ramp: what the API shows, the journal records and the ETag stands for. */
-export function viewOf(feature: DecidedFeature): FeatureView {
-  const { flag, config, killed } = feature;
-  return {
-    stage: flag.stage,
-    percent: flag.percent,
-    state: killed ? 'DISABLED' : 'ENABLED',
-    ramp: config.ramp ? (flag.ramp ?? 'paused') : 'none',
-  };
-}
-
-export function etagOf(feature: DecidedFeature): string {
-  return `"${hash(JSON.stringify([viewOf(feature), feature.flag.fingerprint]))}"`;
 }
 
 /**
@@ -162,7 +149,7 @@ function write(
     );
   const flag = read.flags.get(feature.name)!;
   const entry = entryOf(
-    parts,
+    parts.now,
     feature,
     request,
     viewOf({ ...feature, flag, killed: flag.state === 'DISABLED' }),
@@ -206,65 +193,4 @@ function refuseUnwritable(current: Current): void {
       `${current.flagsPath} is broken at the moment, mend it first: ${flags.faults[0]?.path ?? ''} ${flags.faults[0]?.message ?? ''}`,
     );
   }
-}
-
-function useStateFolder(current: Current): boolean {
-  return !current.snapshot().config.flags.writable || current.status().flags.state === 'rejected';
-}
-
-function killHere(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest): DecidedFeature {
-  const { current } = parts;
-  if (feature.killed) return feature;
-  return journalled(parts, feature, request, { ...viewOf(feature), state: 'DISABLED' }, () => {
-    current.setKills({
-      ...current.kills(),
-      [feature.name]: { who: request.who, why: request.why, at: new Date(parts.now()).toISOString() },
-    });
-  });
-}
-
-function liftKill(parts: ChangeParts, feature: DecidedFeature, request: ChangeRequest): DecidedFeature {
-  const { [feature.name]: _, ...rest } = parts.current.kills();
-  return journalled(parts, feature, request, { ...viewOf(feature), state: feature.flag.state }, () =>
-    parts.current.setKills(rest),
-  );
-}
-
-/** A change of the state folder: the flag file's version stays. */
-function journalled(
-  parts: ChangeParts,
-  feature: DecidedFeature,
-  request: ChangeRequest,
-  after: FeatureView,
-  act: () => void,
-): DecidedFeature {
-  const entry = entryOf(parts, feature, request, after, feature.flag.fingerprint);
-  const version = parts.current.snapshot().flagsVersion;
-  parts.journal.append({ kind: 'intent', entry, flags: { before: version, after: version } });
-  act();
-  parts.journal.append({ kind: 'done', id: entry.id });
-  return parts.current.snapshot().features.get(feature.name)!;
-}
-
-function entryOf(
-  parts: ChangeParts,
-  feature: DecidedFeature,
-  request: ChangeRequest,
-  after: FeatureView,
-  fingerprint: string,
-): Entry {
-  const { action } = request;
-  return {
-    id: randomUUID(),
-    at: new Date(parts.now()).toISOString(),
-    feature: feature.name,
-    action: action.kind,
-    who: request.who,
-    why: request.why,
-    before: viewOf(feature),
-    after,
-    fingerprint,
-    ungated: action.kind === 'shift',
-    numbers: null,
-  };
 }

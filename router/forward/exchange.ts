@@ -1,281 +1,305 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import { problemHeaders, problemText } from './answers.ts';
-import { clientHeaders, upstreamHeaders, valuesOf, type Hop } from './headers.ts';
-import type { Observation, Plan, RequestHead, Route } from './plan.ts';
-import type { Upstream, Upstreams } from './upstreams.ts';
+import type { AnswerHead } from '../http/answer.ts';
+import { writeRequestHead } from '../http/outgoing.ts';
+import { addedLines } from './answer-lines.ts';
+import { AnswerRelay, type AnswerOwner } from './answer-relay.ts';
+import type { ClientConnection } from './client.ts';
+import type { Gateway } from './gateway.ts';
+import { Outcome } from './outcome.ts';
+import { TOLD, TOLD_OF_FAILURE, type Told } from './refusals.ts';
+import { RequestBody, hasBody } from './request-body.ts';
+import type { Forwarding } from './request.ts';
+import { afterFailure, isSafe, mayFallBack, type FailureKind } from './retry.ts';
+import { sendScratch } from './scratch.ts';
+import type { SocketOwner } from './upstream-socket.ts';
+import { Visit } from './visit.ts';
 
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly head: RequestHead;
-  readonly hop: Hop;
-  readonly expectsContinue: boolean;
-  /** performance.now() when the head had been read. */
-  readonly started: number;
-  readonly plan: Plan;
-  readonly upstreams: Upstreams;
-  readonly observe: (observation: Observation) => void;
-}
-
-type Failure = 'connect' | 'timeout' | 'reset' | 'protocol' | 'open';
-
-/** Methods that may be sent a second time (RFC 9110 section 9.2.1), all of them without a body here. */
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+const PHASE = { connecting: 0, sending: 1, waiting: 2, answering: 3, flushing: 4, over: 5 } as const;
 
 /**
- * Carries one plan out. A safe request whose upstream failed before its answer began is answered by the fallback; one that hit a
- * keep-alive socket which the upstream was just closing is sent once more on a fresh one. Once a byte of the answer has reached the
- * client nothing is retried: an upstream that dies then cuts the client too, so that a half never looks like a whole.
+ * One request and its answer. It asks the decided upstream, asks again or elsewhere as retry.ts says, relays the answer, and reports once. It
+ * never decides anything about HTTP: the codec did that before, or does it in RequestBody and AnswerRelay.
  */
-export function runExchange(exchange: Exchange): void {
-  const { request, response, head, plan, started } = exchange;
-  let status = 0;
-  let answeredBy: string | null = null;
-  let own: Observation['own'] = null;
-  let isOver = false;
-  const route = 'upstream' in plan ? plan : null;
-  const finish = (): void => {
-    if (isOver) return;
-    isOver = true;
-    exchange.observe({
-      method: head.method,
-      path: head.path,
-      route,
-      status,
-      answeredBy,
-      own,
-      milliseconds: performance.now() - started,
-      aborted: !response.writableFinished,
-      requestId: exchange.hop.requestId,
-    });
-  };
-  response.on('close', finish);
-  const answer = (code: number, headers: readonly string[], body: string): void => {
-    status = code;
-    // A body that was not read to its end would be taken for the next request.
-    const close = request.complete || !hasBody(request) ? [] : ['Connection', 'close'];
-    response.writeHead(code, [...headers, 'Content-Length', String(Buffer.byteLength(body)), ...close]);
-    response.end(head.method === 'HEAD' ? '' : body);
-    request.resume();
-  };
-  const problem = (code: number, name: string, detail: string): void =>
-    answer(code, problemHeaders(code), problemText(code, name, detail));
+export class Exchange implements SocketOwner, AnswerOwner {
+  readonly body: RequestBody | null;
+  /** When the current phase has lasted too long. */
+  #deadline = Infinity;
+  #phase: number = PHASE.connecting;
+  #visit: Visit | null = null;
+  #totalEnd = Infinity;
+  #closes = false;
+  readonly #outcome: Outcome;
+  readonly #isReplayable: boolean;
+  readonly #relay: AnswerRelay;
+  readonly #gateway: Gateway;
+  readonly #client: ClientConnection;
+  readonly #it: Forwarding;
 
-  if ('refuse' in plan) {
-    const { refuse } = plan;
-    return answer(
-      refuse.status,
-      [...problemHeaders(refuse.status), ...(refuse.headers ?? []).flat()],
-      problemText(refuse.status, refuse.code, refuse.detail),
-    );
+  constructor(gateway: Gateway, client: ClientConnection, it: Forwarding) {
+    this.#gateway = gateway;
+    this.#client = client;
+    this.#it = it;
+    this.body = hasBody(it.head) ? new RequestBody(it.head, it.route.maxBody, gateway.limits) : null;
+    this.#isReplayable = this.body === null && isSafe(it.head.method);
+    this.#outcome = new Outcome(gateway, it.view, it.route, it.ids.requestId, it.startedAt);
+    this.#relay = new AnswerRelay(this, client, it.head, it.ids.requestId, gateway.limits);
   }
-  if ('reply' in plan) return answer(plan.reply.status, plan.reply.headers.flat(), plan.reply.body);
-  if (tooLong(request, plan))
-    return problem(413, 'BODY_TOO_LARGE', `the body is longer than ${plan.maxBody} bytes`);
 
-  const canRepeat = SAFE.has(head.method) && !hasBody(request);
-  attempt(exchange, plan, plan.upstream, {
-    canRepeat,
-    problem,
-    failed(failure, code, milliseconds) {
-      own ??= { status: code, failure, milliseconds };
-      const covered =
-        failure === null
-          ? plan.fallbackOn.serverError
-          : failure === 'timeout'
-            ? plan.fallbackOn.timeout
-            : plan.fallbackOn.connect;
-      return canRepeat && plan.fallback !== null && covered ? plan.fallback : null;
-    },
-    answered(upstream, code, milliseconds) {
-      status = code;
-      answeredBy = upstream;
-      own ??= { status: code, failure: null, milliseconds };
-    },
-  });
-}
-
-interface Events {
-  readonly canRepeat: boolean;
-  problem(status: number, code: string, detail: string): void;
-  /** The upstream gave no answer (or a 5xx, with failure null). Says who answers instead; null: nobody. */
-  failed(failure: Failure | null, status: number, milliseconds: number): string | null;
-  answered(upstream: string, status: number, milliseconds: number): void;
-}
-
-function attempt(
-  exchange: Exchange,
-  route: Route,
-  name: string,
-  events: Events,
-  isSecondSocket = false,
-): void {
-  const { request, response } = exchange;
-  const upstream = exchange.upstreams.get(name);
-  if (!upstream) return events.problem(503, 'NO_UPSTREAM', `the upstream ${name} is gone from the config`);
-  const started = performance.now();
-  const elapsed = (): number => performance.now() - started;
-  let isSettled = false;
-  const instead = (failure: Failure | null, status: number): string | null =>
-    name === route.upstream ? events.failed(failure, status, elapsed()) : null;
-
-  if (upstream.inFlight >= upstream.options.maxInFlight) {
-    const other = instead('open', 0);
-    return other
-      ? attempt(exchange, route, other, events)
-      : events.problem(503, 'OVERLOADED', `${name} has ${upstream.inFlight} requests in flight, its maximum`);
+  start(): void {
+    const { route, head, startedAt } = this.#it;
+    if (route.maxBody !== null && head.length > route.maxBody) return this.#tell(TOLD.bodyTooLarge);
+    if (route.responseTimeout !== null && this.body === null)
+      this.#totalEnd = startedAt + route.responseTimeout;
+    this.#enter(route.upstream);
   }
-  const outgoing = send(exchange, route, upstream);
-  upstream.inFlight += 1;
-  outgoing.on('close', () => (upstream.inFlight -= 1));
-  const timer = setTimeout(
-    () => fail('timeout'),
-    route.responseTimeout ?? upstream.options.timeouts.response,
-  );
-  const connecting = setTimeout(() => fail('connect'), upstream.options.timeouts.connect);
-  outgoing.on('socket', (socket) => {
-    if (!socket.connecting) clearTimeout(connecting);
-    else socket.once('connect', () => clearTimeout(connecting));
-  });
 
-  const settle = (): boolean => {
-    if (isSettled) return false;
-    isSettled = true;
-    clearTimeout(timer);
-    clearTimeout(connecting);
-    return true;
-  };
-  const fail = (failure: Failure): void => {
-    if (!settle()) return;
-    const reused = outgoing.reusedSocket;
-    request.unpipe(outgoing);
-    outgoing.destroy();
-    if (response.destroyed) return;
-    if (reused && failure === 'reset' && events.canRepeat && !isSecondSocket)
-      return attempt(exchange, route, name, events, true);
-    const other = instead(failure, 0);
-    if (other) return attempt(exchange, route, other, events);
-    events.problem(
-      failure === 'timeout' ? 504 : 502,
-      failure === 'timeout' ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_FAILED',
-      `${name} gave no answer (${failure})`,
-    );
-  };
-  outgoing.on('error', (error: NodeJS.ErrnoException) =>
-    fail(
-      error.code === 'ECONNRESET' || error.code === 'EPIPE'
-        ? 'reset'
-        : error.code?.startsWith('HPE_')
-          ? 'protocol'
-          : 'connect',
-    ),
-  );
-  // A plain request answered by 101 has no meaning; what follows could be anything.
-  outgoing.on('upgrade', (_answer, socket) => {
-    socket.destroy();
-    fail('protocol');
-  });
-  outgoing.on('continue', () => response.writeContinue());
-  outgoing.on(
-    'information',
-    (info) => void (info.statusCode === 103 && writeHints(response, info.rawHeaders)),
-  );
-  outgoing.on('response', (incoming) => {
-    if (!settle()) return;
-    const code = incoming.statusCode ?? 0;
-    if (code >= 500 && events.canRepeat) {
-      const other = instead(null, code);
-      if (other) {
-        incoming.resume();
-        return attempt(exchange, route, other, events);
-      }
+  #enter(name: string): void {
+    const upstream = this.#gateway.upstream(name);
+    if (!upstream) return this.#tell(TOLD.noUpstream);
+    const { maxInFlight, timeouts } = upstream.options;
+    if (upstream.inFlight >= maxInFlight) return this.#tell(TOLD.overloaded);
+    const now = this.#gateway.now();
+    this.#visit = new Visit(upstream, now);
+    if (this.body === null) this.#visit.end = now + timeouts.response;
+    const instance = this.#visit.choose(now);
+    if (instance === null) this.#fail('open');
+    else this.#ask(instance, this.#isReplayable);
+  }
+
+  /** Writes take a connection of their own: one that has served before may be closed at any moment, and a write is never sent twice. */
+  #ask(instance: Parameters<Visit['ask']>[0], mayReuse: boolean): void {
+    const visit = this.#visit!;
+    const now = this.#gateway.now();
+    this.#phase = PHASE.connecting;
+    this.#deadline = Math.min(now + visit.upstream.options.timeouts.connect, this.#totalEnd);
+    if (visit.ask(instance, this, mayReuse, now)) this.connected();
+  }
+
+  connected(): void {
+    const { head, target, route } = this.#it;
+    const socket = this.#visit!.socket!;
+    const length = writeRequestHead(head, target, this.#it, route, socket.instance.authority);
+    if (this.body === null) {
+      sendScratch(socket.socket, length, !socket.instance.isTls);
+      return this.#sent();
     }
-    events.answered(name, code, elapsed());
-    relay(incoming, exchange, route);
-  });
-  response.on('close', () => {
-    settle();
-    outgoing.destroy();
-  });
-  if (hasBody(request) && route.maxBody !== null)
-    limitBody(request, route.maxBody, () => {
-      request.unpipe(outgoing);
-      outgoing.destroy();
-      if (settle()) events.problem(413, 'BODY_TOO_LARGE', `the body is longer than ${route.maxBody} bytes`);
-      else response.destroy();
-    });
-}
-
-/** A chunked body says its length only by ending, so it is counted on the way. */
-function limitBody(request: IncomingMessage, maximum: number, exceeded: () => void): void {
-  let received = 0;
-  const count = (chunk: Buffer): void => {
-    received += chunk.length;
-    if (received <= maximum) return;
-    request.off('data', count);
-    exceeded();
-  };
-  request.on('data', count);
-}
-
-/** Sends the head and starts the body. The query is never touched, the path is the one that was decided on. */
-function send(exchange: Exchange, route: Route, upstream: Upstream): ClientRequest {
-  const { request, head, hop } = exchange;
-  const headers = upstreamHeaders(request.rawHeaders, route, hop);
-  if (request.headers['transfer-encoding'] !== undefined) headers.push('Transfer-Encoding', 'chunked');
-  const outgoing = upstream.client.request(upstream.url, {
-    agent: upstream.agent,
-    method: head.method,
-    path: head.path + head.query,
-    headers: headers as never,
-    setHost: false,
-    setDefaultHeaders: false,
-  });
-  if (!hasBody(request)) outgoing.end();
-  else {
-    if (exchange.expectsContinue) outgoing.flushHeaders();
-    request.pipe(outgoing);
+    this.#phase = PHASE.sending;
+    this.body.attach(socket, length, this.#gateway.now());
+    this.#wait();
+    this.#client.deliverBody();
+    if (this.#visit?.socket === socket) this.body.flush();
   }
-  return outgoing;
-}
 
-function relay(incoming: IncomingMessage, { request, response, head }: Exchange, route: Route): void {
-  const headers = clientHeaders(incoming.rawHeaders, route);
-  const isWhole =
-    incoming.headers['content-length'] !== undefined ||
-    head.method === 'HEAD' ||
-    incoming.statusCode === 204 ||
-    incoming.statusCode === 304;
-  if (!isWhole && request.httpVersion !== '1.0') headers.push('Transfer-Encoding', 'chunked');
-  if (incoming.rawTrailers.length > 0)
-    headers.push('Trailer', incoming.rawTrailers.filter((_, index) => index % 2 === 0).join(', '));
-  if (hasBody(request) && !request.complete) headers.push('Connection', 'close');
-  response.sendDate = false;
-  response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, headers);
-  response.flushHeaders();
-  incoming.on('error', () => response.destroy());
-  incoming.on('aborted', () => response.destroy());
-  incoming.on('end', () => {
-    if (incoming.rawTrailers.length > 0) response.addTrailers(pairs(incoming.rawTrailers));
-  });
-  incoming.pipe(response);
-}
+  /** The whole request has been handed over: the upstream's time begins. */
+  #sent(): void {
+    const now = this.#gateway.now();
+    const visit = this.#visit!;
+    const { route } = this.#it;
+    if (this.body !== null) {
+      visit.end = now + visit.upstream.options.timeouts.response;
+      if (route.responseTimeout !== null) this.#totalEnd = now + route.responseTimeout;
+    }
+    if (this.#phase >= PHASE.answering) return;
+    this.#phase = PHASE.waiting;
+    const isReplayable = this.#isReplayable;
+    const { isFallback } = this.#outcome;
+    const hasFallback = mayFallBack({ kind: 'timeout', isReplayable, isFallback, hasBegun: false }, route);
+    this.#deadline = visit.deadline(now, this.#totalEnd, isReplayable, hasFallback);
+  }
 
-function writeHints(response: ServerResponse, raw: readonly string[]): void {
-  const links = valuesOf(raw, 'link');
-  if (links.length > 0 && !response.headersSent) response.writeEarlyHints({ link: links });
-}
+  /** The client sent a piece of the body. Returns the position behind it, or the number of a fault. */
+  pushBody(buffer: Buffer, from: number, to: number): number {
+    const body = this.body!;
+    const end = body.push(buffer, from, to);
+    if (end < 0) return end;
+    if (body.isDone) {
+      body.flush();
+      this.#sent();
+    } else {
+      if (body.isBlocked) this.#client.pause();
+      this.#wait();
+    }
+    return end;
+  }
 
-function pairs(raw: readonly string[]): [string, string][] {
-  return raw.flatMap((name, index): [string, string][] => (index % 2 === 0 ? [[name, raw[index + 1]!]] : []));
-}
+  /** In the middle of a body the upstream's time runs only while it is the upstream that is waited for. */
+  #wait(): void {
+    if (this.#phase !== PHASE.sending) return;
+    const isUpstreams = this.body!.isBlocked || this.body!.isAwaited;
+    this.#deadline = isUpstreams
+      ? this.#gateway.now() + this.#visit!.upstream.options.timeouts.response
+      : Infinity;
+  }
 
-function hasBody(request: IncomingMessage): boolean {
-  return (
-    request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0'
-  );
-}
+  drained(): void {
+    const { body } = this;
+    if (body === null || !body.isBlocked) return;
+    body.isBlocked = false;
+    body.openWindow(this.#gateway.now());
+    this.#wait();
+    this.#client.resume();
+  }
 
-function tooLong(request: IncomingMessage, route: Route): boolean {
-  return route.maxBody !== null && Number(request.headers['content-length'] ?? 0) > route.maxBody;
+  received(buffer: Buffer, from: number, to: number): void {
+    const socket = this.#visit!.socket!;
+    this.#relay.received(socket, buffer, from, to);
+    if (this.#phase !== PHASE.answering) return;
+    const { limits } = this.#gateway;
+    if (this.#relay.isBlocked) {
+      socket.socket.pause();
+      this.#deadline = this.#gateway.now() + limits.slowReaderMs;
+    } else this.#deadline = this.#gateway.coarseNow() + limits.answerIdleMs;
+  }
+
+  /** The client has taken all that was written to it. */
+  clientDrained(): void {
+    if (!this.#relay.isBlocked) return;
+    this.#relay.isBlocked = false;
+    if (this.#phase === PHASE.flushing) return this.#end(false);
+    this.#deadline = this.#gateway.now() + this.#gateway.limits.answerIdleMs;
+    this.#visit?.socket?.socket.resume();
+  }
+
+  accept(head: AnswerHead, isUntilClose: boolean): string | null {
+    const { route } = this.#it;
+    this.#outcome.upstreamDid(head.status, null);
+    // 421 promises that nothing was done (RFC 9110 section 15.5.20).
+    const isUnwanted =
+      (head.status >= 500 && this.#isReplayable && route.fallbackOn.serverError) ||
+      (head.status === 421 && this.body === null);
+    if (isUnwanted && route.fallback !== null && !this.#outcome.isFallback && !this.#relay.hasBegun) {
+      this.#leave('success');
+      this.#outcome.isFallback = true;
+      this.#enter(route.fallback);
+      return null;
+    }
+    this.#phase = PHASE.answering;
+    this.#outcome.status = head.status;
+    const { minor, keepAlive } = this.#it.head;
+    const isUnfinished = this.body !== null && !this.body.isDone;
+    this.#closes =
+      !keepAlive ||
+      isUnfinished ||
+      this.#gateway.isDraining() ||
+      (minor === 0 && (isUntilClose || head.chunked));
+    return addedLines(head, route, minor, this.#closes);
+  }
+
+  continued(): void {
+    if (this.body === null) return;
+    this.body.isAwaited = false;
+    this.body.openWindow(this.#gateway.now());
+    this.#wait();
+  }
+
+  answered(isClean: boolean): void {
+    const now = this.#gateway.now();
+    this.#visit!.answered(isClean && (this.body === null || this.body.isDone), now);
+    this.#visit = null;
+    if (!this.#relay.isBlocked) return this.#end(false);
+    this.#phase = PHASE.flushing;
+    this.#deadline = now + this.#gateway.limits.slowReaderMs;
+  }
+
+  malformed(): void {
+    this.#fail('protocol');
+  }
+
+  finished(): void {
+    if (!this.#relay.finished()) this.closed();
+  }
+
+  closed(): void {
+    this.#fail(this.#phase === PHASE.connecting ? 'connect' : 'reset');
+  }
+
+  /** Looks at the time. */
+  tick(now: number): void {
+    if (this.#phase < PHASE.answering && this.body?.isTooSlow(now)) return this.refuseBody(TOLD.bodyTooSlow);
+    if (now < this.#deadline || this.#phase === PHASE.over) return;
+    if (this.#relay.isBlocked) return this.#cut();
+    this.#fail(this.#phase === PHASE.connecting ? 'connect' : 'timeout');
+  }
+
+  #fail(kind: FailureKind): void {
+    const visit = this.#visit;
+    if (visit === null) return;
+    const now = this.#gateway.now();
+    const { route } = this.#it;
+    const { instance, tries } = visit;
+    const isStale = visit.isReused && kind === 'reset' && !this.#relay.hasReceived;
+    const isUnsent = this.#phase === PHASE.connecting;
+    const { hasBegun, hasHead } = this.#relay;
+    const other = kind === 'open' ? null : visit.choose(now);
+    const failed = {
+      kind,
+      hasBegun,
+      isReplayable: this.#isReplayable,
+      isUnsent,
+      isStale,
+      tries,
+      hasOther: other !== null,
+      hasTime: now < this.#totalEnd,
+      isFallback: this.#outcome.isFallback,
+    };
+    let step = afterFailure(failed, route);
+    if (step === 'other' && !visit.upstream.budget.take(now))
+      step = mayFallBack(failed, route) ? 'fallback' : 'tell';
+    visit.drop(isStale ? null : 'failure', now);
+    this.#relay.restart();
+    if (step === 'again') return this.#ask(instance!, false);
+    if (step === 'other') return this.#ask(other!, this.#isReplayable);
+    this.#outcome.upstreamDid(hasHead ? this.#outcome.status : 0, kind);
+    this.#leave(null);
+    if (step === 'fallback') {
+      this.#outcome.isFallback = true;
+      return this.#enter(route.fallback!);
+    }
+    if (hasHead) return this.#cut();
+    this.#tell(TOLD_OF_FAILURE[kind]);
+  }
+
+  #leave(event: 'success' | null): void {
+    this.#visit?.leave(event, this.#gateway.now());
+    this.#visit = null;
+    this.#relay.restart();
+  }
+
+  /** The router answers itself. */
+  #tell(told: Told): void {
+    this.#outcome.status = told.status;
+    this.#report(false, told === TOLD.bodyTooSlow);
+    this.#client.answerProblem(told);
+  }
+
+  /** A fault in the request's body: no complete request has reached the upstream, and none will. */
+  refuseBody(told: Told): void {
+    this.#leave(null);
+    if (this.#relay.hasHead) this.#cut();
+    else this.#tell(told);
+  }
+
+  /** The client's connection ends in the middle of its answer, so that nobody takes a part for the whole. */
+  #cut(): void {
+    this.#leave(null);
+    this.#end(true);
+  }
+
+  /** The client is gone: so is the request, and nobody is to blame. */
+  clientGone(): void {
+    if (this.#phase === PHASE.over) return;
+    this.#leave(null);
+    this.#report(this.#relay.hasHead, true);
+  }
+
+  #end(isCut: boolean): void {
+    if (this.#phase === PHASE.over) return;
+    this.#report(true, isCut);
+    if (isCut) this.#client.abort();
+    else this.#client.over(this.#closes);
+  }
+
+  #report(isUpstreams: boolean, aborted: boolean): void {
+    this.#phase = PHASE.over;
+    this.#outcome.report(isUpstreams, aborted);
+  }
 }

@@ -29,7 +29,10 @@ export function readAnswer(bytes: Buffer, from: number, to: number, head: Answer
   const available = to - from;
   const start = latin1(bytes, from, Math.min(from + 13, to));
   if (!/^HTTP\/1\.[01] [1-9]\d\d[ \r]/.test(start)) {
-    const isPrefix = available < 13 && 'HTTP/1.'.startsWith(start.slice(0, 7)) && /^[01]?(?: [1-9]?\d{0,2})?[ \r]?$/.test(start.slice(7));
+    const isPrefix =
+      available < 13 &&
+      'HTTP/1.'.startsWith(start.slice(0, 7)) &&
+      /^[01]?(?: [1-9]?\d{0,2})?[ \r]?$/.test(start.slice(7));
     return isPrefix ? 0 : FAULT.STATUS_LINE;
   }
   let at = from + 12;

@@ -17,7 +17,17 @@ export interface ChunkedOptions {
   readonly maxTrailer: number;
 }
 
-const STATE = { size: 0, firstDigit: 1, extension: 2, sizeLf: 3, data: 4, dataCr: 5, dataLf: 6, trailer: 7, done: 8 } as const;
+const STATE = {
+  size: 0,
+  firstDigit: 1,
+  extension: 2,
+  sizeLf: 3,
+  data: 4,
+  dataCr: 5,
+  dataLf: 6,
+  trailer: 7,
+  done: 8,
+} as const;
 
 /** Digits of a chunk size: 48 bits are far more than any body. */
 const MAX_DIGITS = 12;
@@ -129,7 +139,8 @@ export class ChunkedBody {
 
   #trailers(buffer: Buffer, from: number, to: number, sink: ByteSink): number {
     const held = this.#trailer?.length ?? 0;
-    const all = held === 0 ? buffer.subarray(from, to) : Buffer.concat([this.#trailer!, buffer.subarray(from, to)]);
+    const all =
+      held === 0 ? buffer.subarray(from, to) : Buffer.concat([this.#trailer!, buffer.subarray(from, to)]);
     const fields = new FieldLines();
     const end = readFields(all, 0, all.length, fields);
     if (end < 0) return FAULT.TRAILER;

@@ -68,14 +68,14 @@ export function isSecure(head: ReceivedHead, peer: Peer): boolean {
   return proto === undefined ? peer.isSecure : /^https\b/i.test(proto);
 }
 
-
 /**
  * The lines that tell an upstream whom it talks to: X-Forwarded-*, Forwarded (RFC 7239) and Via. From a peer that is not trusted nothing is
  * believed: its lines are dropped, ours say what we see. What a trusted proxy said is kept and appended to.
  */
 export function forwardedLines(head: ReceivedHead, peer: Peer, host: string): string {
   const proto = peer.isSecure ? 'https' : 'http';
-  const node = isIP(peer.address) === 4 ? peer.address : isIP(peer.address) === 6 ? `"[${peer.address}]"` : peer.address;
+  const node =
+    isIP(peer.address) === 4 ? peer.address : isIP(peer.address) === 6 ? `"[${peer.address}]"` : peer.address;
   const element = `for=${node}${host === '' ? '' : `;host=${/^[\w.~-]+$/.test(host) ? host : `"${host}"`}`};proto=${proto}`;
   let chain: string = peer.address;
   let saidProto: string = proto;

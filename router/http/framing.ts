@@ -24,7 +24,12 @@ export function readFraming(bytes: Buffer, fields: FieldLines, minor: number, in
       into.length = decimal(bytes, fields.valueStart(index), fields.valueEnd(index));
       if (into.length === -1) return FAULT.CONTENT_LENGTH;
     } else if (id === FIELD.transferEncoding) {
-      const isChunked = equalsIgnoringCase(bytes, fields.valueStart(index), fields.valueEnd(index), 'chunked');
+      const isChunked = equalsIgnoringCase(
+        bytes,
+        fields.valueStart(index),
+        fields.valueEnd(index),
+        'chunked',
+      );
       if (into.chunked || !isChunked || minor === 0) return FAULT.TRANSFER_ENCODING;
       into.chunked = true;
     }

@@ -2,7 +2,6 @@ import { CONNECTION, readConnection } from './connection.ts';
 import { FAULT } from './faults.ts';
 import { FieldLines, readFields } from './fields.ts';
 import { readFraming } from './framing.ts';
-import { isAuthority } from './host.ts';
 import { latin1 } from './latin1.ts';
 import { FIELD } from './names.ts';
 import { CR, LF, SP, TARGET, TOKEN, equalsIgnoringCase } from './octets.ts';
@@ -83,14 +82,16 @@ function lineFault(byte: number): number {
 
 /** What is there of a version so far must fit, so that garbage is refused before a time-out does it. */
 function versionFault(version: string): number {
-  if (version.length < 10 && /^(?:H|HT|HTT|HTTP|HTTP\/|HTTP\/\d\.?|HTTP\/\d\.\d\r?)?$/.test(version)) return 0;
+  if (version.length < 10 && /^(?:H|HT|HTT|HTTP|HTTP\/|HTTP\/\d\.?|HTTP\/\d\.\d\r?)?$/.test(version))
+    return 0;
   if (/^HTTP\/\d\.\d\r\n$/.test(version)) return FAULT.VERSION;
   return /^HTTP\/\d\.\d\n/.test(version) ? FAULT.BARE_LF : FAULT.REQUEST_LINE;
 }
 
 /** The common methods without making a string. */
 function methodOf(bytes: Buffer, start: number, end: number): string {
-  if (end - start === 3 && bytes[start] === 71 && bytes[start + 1] === 69 && bytes[start + 2] === 84) return 'GET';
+  if (end - start === 3 && bytes[start] === 71 && bytes[start + 1] === 69 && bytes[start + 2] === 84)
+    return 'GET';
   return latin1(bytes, start, end);
 }
 
@@ -109,7 +110,8 @@ function judge(head: ReceivedHead): number {
         head.hostLine = index;
         break;
       case FIELD.expect:
-        if (!equalsIgnoringCase(bytes, fields.valueStart(index), fields.valueEnd(index), '100-continue')) return FAULT.EXPECTATION;
+        if (!equalsIgnoringCase(bytes, fields.valueStart(index), fields.valueEnd(index), '100-continue'))
+          return FAULT.EXPECTATION;
         // An HTTP/1.0 client can't wait for it (RFC 9110 section 10.1.1).
         head.expectsContinue = head.minor === 1;
         break;
@@ -126,17 +128,25 @@ function judge(head: ReceivedHead): number {
   if (head.hostLine === -1 && head.minor === 1) return FAULT.HOST;
   const bits = hasConnection ? readConnection(bytes, fields) : 0;
   if (bits < 0) return bits;
-  head.keepAlive = head.minor === 1 ? (bits & CONNECTION.close) === 0 : (bits & (CONNECTION.keepAlive | CONNECTION.close)) === CONNECTION.keepAlive;
+  head.keepAlive =
+    head.minor === 1
+      ? (bits & CONNECTION.close) === 0
+      : (bits & (CONNECTION.keepAlive | CONNECTION.close)) === CONNECTION.keepAlive;
   if (head.method === 'CONNECT' || head.method === 'TRACE') return FAULT.METHOD;
-  if (upgrade !== -1 && (bits & CONNECTION.upgrade) !== 0 && head.method === 'GET' && head.minor === 1 && !head.chunked && head.length < 1) {
-    head.isWebSocket = equalsIgnoringCase(bytes, fields.valueStart(upgrade), fields.valueEnd(upgrade), 'websocket');
+  if (
+    upgrade !== -1 &&
+    (bits & CONNECTION.upgrade) !== 0 &&
+    head.method === 'GET' &&
+    head.minor === 1 &&
+    !head.chunked &&
+    head.length < 1
+  ) {
+    head.isWebSocket = equalsIgnoringCase(
+      bytes,
+      fields.valueStart(upgrade),
+      fields.valueEnd(upgrade),
+      'websocket',
+    );
   }
   return 0;
-}
-
-/** The one Host, checked; an empty string when an HTTP/1.0 request has none; null when it is invalid. */
-export function hostOf(head: ReceivedHead): string | null {
-  if (head.hostLine === -1) return '';
-  const host = head.fields.value(head.bytes, head.hostLine);
-  return isAuthority(host) ? host : null;
 }

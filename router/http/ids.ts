@@ -10,7 +10,9 @@ interface Hex {
 }
 
 /** Random hexadecimal texts, cut from one pool, because a call for random bytes costs as much as the rest of a request's ids. */
-export function createIds(fill: Randomness = (buffer) => void randomFillSync(buffer)): (bytes: number) => string {
+export function createIds(
+  fill: Randomness = (buffer) => void randomFillSync(buffer),
+): (bytes: number) => string {
   const pool = Buffer.allocUnsafeSlow(6144);
   let at = pool.length;
   return (bytes) => {
@@ -42,7 +44,9 @@ export function requestIds(head: ReceivedHead, newId: (bytes: number) => string)
   const trace = only(head, FIELD.traceparent);
   const keepsTrace = trace !== null && TRACEPARENT.test(trace);
   const id = requestId ?? newId(16);
-  const traceLine = keepsTrace ? '' : `traceparent: 00-${requestId === null ? id : newId(16)}-${newId(8)}-01\r\n`;
+  const traceLine = keepsTrace
+    ? ''
+    : `traceparent: 00-${requestId === null ? id : newId(16)}-${newId(8)}-01\r\n`;
   const idLine = requestId === null ? `X-Request-Id: ${id}\r\n` : '';
   return { requestId: id, lines: traceLine + idLine, keepsRequestId: requestId !== null, keepsTrace };
 }

@@ -107,6 +107,7 @@ export function fieldId(bytes: Buffer, start: number, end: number): number {
 }
 
 function startsWith(bytes: Buffer, start: number, name: Uint8Array): boolean {
-  for (let index = 1; index < name.length; index++) if (TOKEN[bytes[start + index]!] !== name[index]) return false;
+  for (let index = 1; index < name.length; index++)
+    if (TOKEN[bytes[start + index]!] !== name[index]) return false;
   return true;
 }

@@ -4,7 +4,9 @@
 
 /** tchar of RFC 9110 section 5.6.2: its lower-case form, or 0 when the byte can't stand in a token. */
 export const TOKEN = table((byte) =>
-  /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte).toLowerCase().charCodeAt(0) : 0,
+  /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte))
+    ? String.fromCharCode(byte).toLowerCase().charCodeAt(0)
+    : 0,
 );
 
 /** What may stand in a field value: HTAB, SP, VCHAR and obs-text (RFC 9110 section 5.5). */

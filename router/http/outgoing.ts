@@ -10,28 +10,47 @@ import type { Target } from './target.ts';
  * Outgoing heads. Lines that pass are copied as they came, order and spelling kept, in runs as long as possible; what is dropped ends a run.
  * All heads are built in SCRATCH and are gone at the next one: whoever writes a head copies it, or writes it before anything else runs.
  */
-export const SCRATCH = Buffer.allocUnsafeSlow(128 * 1024);
+export let SCRATCH = Buffer.allocUnsafeSlow(128 * 1024);
 
-/** What happens to a request's lines beyond the rules of HTTP. */
-export interface RequestRules {
+/** For who gave SCRATCH away: the next head is built in other memory. */
+export function renewScratch(): void {
+  SCRATCH = Buffer.allocUnsafeSlow(SCRATCH.length);
+}
+
+/** What is added to a request, and what its peer's word is worth. */
+export interface RequestLines {
   /** Lines of forwarded.ts. */
   readonly forwarded: string;
   readonly ids: RequestIds;
   /** The peer is a trusted proxy: its other X-Forwarded-* lines pass. */
   readonly isTrusted: boolean;
-  /** Lower-case names of further headers, and of cookies, that stay here. */
+}
+
+/** Lower-case names of further headers, and names of cookies, that stay here. */
+export interface Stripped {
   readonly stripHeaders: readonly string[];
   readonly stripCookies: readonly string[];
-  /** Host for an HTTP/1.0 request without one. */
-  readonly defaultHost: string;
 }
 
 /** 1: the line never passes. */
 const REQUEST_DROP = HOP_BY_HOP.slice();
-for (const id of [FIELD.forwardedFor, FIELD.forwardedHost, FIELD.forwardedProto, FIELD.forwarded, FIELD.strangler]) REQUEST_DROP[id] = 1;
+for (const id of [
+  FIELD.forwardedFor,
+  FIELD.forwardedHost,
+  FIELD.forwardedProto,
+  FIELD.forwarded,
+  FIELD.strangler,
+])
+  REQUEST_DROP[id] = 1;
 
-/** Builds the head that goes to the upstream. Returns its length in SCRATCH. */
-export function writeRequestHead(head: ReceivedHead, target: Target, rules: RequestRules): number {
+/** Builds the head that goes to the upstream; `defaultHost` is for an HTTP/1.0 request without Host. Returns its length in SCRATCH. */
+export function writeRequestHead(
+  head: ReceivedHead,
+  target: Target,
+  rules: RequestLines,
+  { stripHeaders, stripCookies }: Stripped,
+  defaultHost: string,
+): number {
   const { bytes, fields } = head;
   let at = 0;
   let run = head.start;
@@ -39,28 +58,29 @@ export function writeRequestHead(head: ReceivedHead, target: Target, rules: Requ
     at = writeLatin1(SCRATCH, `${head.method} ${target.path}${target.query} HTTP/1.1\r\n`, 0);
     run = fields.count > 0 ? fields.start(0) : fields.end;
   }
-  const strips = rules.stripHeaders.length > 0;
+  const strips = stripHeaders.length > 0;
   for (let index = 0; index < fields.count; index++) {
     const id = fields.ids[index]!;
     let replacement: string | null = null;
     if (id === FIELD.other) {
-      if (fields.nominated[index] === 0 && !(strips && isStripped(head, index, rules.stripHeaders))) continue;
+      if (fields.nominated[index] === 0 && !(strips && isStripped(head, index, stripHeaders))) continue;
     } else if (id === FIELD.host && target.authority !== null) replacement = `Host: ${target.authority}\r\n`;
-    else if (id === FIELD.cookie && fields.nominated[index] === 0 && rules.stripCookies.length > 0) {
-      replacement = withoutCookies(fields.value(bytes, index), rules.stripCookies);
+    else if (id === FIELD.cookie && fields.nominated[index] === 0 && stripCookies.length > 0) {
+      replacement = withoutCookies(fields.value(bytes, index), stripCookies);
       if (replacement === null) continue;
-    } else if (!isDropped(head, index, id, rules) && !(strips && isStripped(head, index, rules.stripHeaders))) continue;
+    } else if (!isDropped(head, index, id, rules) && !(strips && isStripped(head, index, stripHeaders)))
+      continue;
     at += bytes.copy(SCRATCH, at, run, fields.start(index));
     if (replacement !== null) at = writeLatin1(SCRATCH, replacement, at);
     run = fields.lineEnd(index);
   }
   at += bytes.copy(SCRATCH, at, run, fields.end);
-  if (head.hostLine === -1) at = writeLatin1(SCRATCH, `Host: ${target.authority ?? rules.defaultHost}\r\n`, at);
+  if (head.hostLine === -1) at = writeLatin1(SCRATCH, `Host: ${target.authority ?? defaultHost}\r\n`, at);
   if (head.isWebSocket) at = writeLatin1(SCRATCH, 'Connection: Upgrade\r\nUpgrade: websocket\r\n', at);
   return writeLatin1(SCRATCH, `${rules.forwarded}${rules.ids.lines}\r\n`, at);
 }
 
-function isDropped(head: ReceivedHead, index: number, id: number, rules: RequestRules): boolean {
+function isDropped(head: ReceivedHead, index: number, id: number, rules: RequestLines): boolean {
   if (REQUEST_DROP[id] === 1 || head.fields.nominated[index] === 1) return true;
   if (id === FIELD.forwardedOther) return !rules.isTrusted;
   if (id === FIELD.requestId) return !rules.ids.keepsRequestId;
@@ -109,7 +129,14 @@ export function writeAnswerHead(head: AnswerHead, rules: AnswerRules): number {
     if (fields.nominated[index] === 0) {
       if (id === FIELD.other) continue;
       if (id === FIELD.requestId) hasRequestId = true;
-      if (id === FIELD.transferEncoding ? rules.keepsChunks : id === FIELD.contentLength ? rules.keepsLength : HOP_BY_HOP[id] === 0) continue;
+      if (
+        id === FIELD.transferEncoding
+          ? rules.keepsChunks
+          : id === FIELD.contentLength
+            ? rules.keepsLength
+            : HOP_BY_HOP[id] === 0
+      )
+        continue;
     }
     at += bytes.copy(SCRATCH, at, run, fields.start(index));
     run = fields.lineEnd(index);
@@ -125,7 +152,13 @@ export function writeInterimHead(head: AnswerHead): number {
   let at = bytes.copy(SCRATCH, 0, head.start, head.lineEnd);
   for (let index = 0; index < fields.count; index++) {
     const id = fields.ids[index]!;
-    if (HOP_BY_HOP[id] === 1 || id === FIELD.transferEncoding || id === FIELD.contentLength || fields.nominated[index] === 1) continue;
+    if (
+      HOP_BY_HOP[id] === 1 ||
+      id === FIELD.transferEncoding ||
+      id === FIELD.contentLength ||
+      fields.nominated[index] === 1
+    )
+      continue;
     at += bytes.copy(SCRATCH, at, fields.start(index), fields.lineEnd(index));
   }
   return writeLatin1(SCRATCH, '\r\n', at);

@@ -4,8 +4,8 @@ import { PLAIN } from './octets.ts';
  * One path. What is decided on and what is forwarded are the same bytes, in the normal form of RFC 3986 section 6.2.2: unreserved characters
  * plain, other escapes with capitals, dot segments resolved.
  *
- * Some paths have no one normal form, for servers read them differently: `%2f` is a slash to some, `\` too, `%00` ends the path, `..;` is `..`
- * to servlet containers, `//` is `/`, a faulty escape is anything. Such a path is not touched; instead its possible readings are listed, and
+ * Some paths have no one normal form, for servers read them differently: `%2f` is a slash to some, `\` too, `%00` ends the path, `;` ends a segment
+ * to servlet containers (so that `..;` is `..`), `//` is `/`, a faulty escape is anything. Such a path is not touched; instead its possible readings are listed, and
  * whoever decides refuses it when one of them belongs to a feature. So no spelling reaches a server that the decision was not about.
  */
 export interface CanonicalPath {
@@ -47,7 +47,7 @@ export function canonicalPath(raw: string): CanonicalPath {
 
 /** True when servers differ about what the path means. */
 export function isAmbiguous(raw: string): boolean {
-  return /[\\"<>^`{|}]|\/\/|%(?![0-9A-Fa-f]{2})|%(?:2f|5c|0[0-9a-f]|1[0-9a-f]|7f)|(?:^|\/)(?:\.|%2e){1,2};/i.test(raw);
+  return /[\\"<>^`{|};]|\/\/|%(?![0-9A-Fa-f]{2})|%(?:2f|5c|0[0-9a-f]|1[0-9a-f]|7f)/i.test(raw);
 }
 
 /** Unreserved characters decoded, the hexadecimal digits of what stays in capitals; faulty escapes stay as they are. */
@@ -76,7 +76,8 @@ function withoutDotSegments(path: string): string {
 /** What servers are known to do to a path, in the order in which they do it. */
 const HABITS: readonly ((path: string) => string)[] = [
   (path) => path.replace(/["<>^`{|}]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`),
-  (path) => path.replace(/%u00([0-9A-Fa-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+  (path) =>
+    path.replace(/%u00([0-9A-Fa-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
   (path) => path.replace(/%(?:2f|5c)/gi, (found) => (found[1] === '2' ? '/' : '\\')),
   (path) => path.replace(/%(?:00|u0000).*$/i, ''),
   (path) => path.replaceAll('\\', '/'),

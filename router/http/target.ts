@@ -31,33 +31,39 @@ export function readTarget(head: ReceivedHead, target: Target): number {
   return readRareTarget(latin1(bytes, targetStart, targetEnd), head.method, target);
 }
 
+/** A target that is not plainly a path: the other forms, or a path that has to be looked at closely. */
 function readRareTarget(text: string, method: string, target: Target): number {
-  target.isVerbatim = false;
+  const canonical = canonicalise(text, method);
+  if (typeof canonical === 'number') return canonical;
+  Object.assign(target, canonical);
+  target.isVerbatim = canonical.authority === null && canonical.path + canonical.query === text;
+  return 0;
+}
+
+/** Canonical form of a target of visible ASCII; or the number of a fault. */
+function canonicalise(text: string, method: string): Omit<Target, 'isVerbatim'> | number {
+  const asterisk = { path: '*', query: '', readings: null };
+  if (text === '*') return method === 'OPTIONS' ? { ...asterisk, authority: null } : FAULT.TARGET;
   let rest = text;
+  let authority: string | null = null;
   if (!text.startsWith('/')) {
-    if (text === '*') return asterisk(method, target, true);
     const found = /^https?:\/\/([^/?]*)(.*)$/i.exec(text);
     if (!found || !isAuthority(found[1]!)) return FAULT.TARGET;
-    target.authority = found[1]!;
+    authority = found[1]!;
     rest = found[2]!;
     // OPTIONS on an authority without a path is OPTIONS * (RFC 9112 section 3.2.4).
-    if (rest === '' && method === 'OPTIONS') return asterisk(method, target, false);
+    if (rest === '' && method === 'OPTIONS') return { ...asterisk, authority };
     if (!rest.startsWith('/')) rest = `/${rest}`;
   }
   const question = rest.indexOf('?');
   const raw = question === -1 ? rest : rest.slice(0, question);
-  target.query = question === -1 ? '' : rest.slice(question);
   if (raw.length > MAX_AMBIGUOUS && isAmbiguous(raw)) return FAULT.TARGET_TOO_LONG;
-  const canonical = canonicalPath(raw);
-  target.path = canonical.path;
-  target.readings = canonical.readings;
-  return 0;
+  return { ...canonicalPath(raw), query: question === -1 ? '' : rest.slice(question), authority };
 }
 
-function asterisk(method: string, target: Target, isVerbatim: boolean): number {
-  if (method !== 'OPTIONS') return FAULT.TARGET;
-  target.path = '*';
-  target.query = '';
-  target.isVerbatim = isVerbatim;
-  return 0;
+/** What the data path would make of a target given as text; null when it would refuse it. */
+export function canonicalTarget(text: string, method = 'GET'): Omit<Target, 'isVerbatim'> | null {
+  if (text === '' || !/^[\x21\x22\x24-\x7e]+$/.test(text)) return null;
+  const canonical = canonicalise(text, method);
+  return typeof canonical === 'number' ? null : canonical;
 }

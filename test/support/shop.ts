@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pidsOf } from '../../tools/processes.ts';
 import { runCli } from './router.ts';
 import { until } from './until.ts';
 
@@ -99,7 +100,7 @@ export async function startShop(): Promise<Shop> {
         .find((cookie) => cookie.startsWith('sid='))!
         .split(';')[0]!;
     },
-    pidsOf: (entry) => descendants(up.pid!).filter((pid) => commandLine(pid).includes(entry)),
+    pidsOf: (entry) => pidsOf(up.pid!, entry),
     async stop() {
       up.kill('SIGTERM');
       const [code] = await exited;
@@ -116,26 +117,4 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
-}
-
-/** Children, their children and so on, from /proc. */
-export function descendants(pid: number): number[] {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number);
-    return children.flatMap((child) => [child, ...descendants(child)]);
-  } catch {
-    return [];
-  }
-}
-
-function commandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
 }

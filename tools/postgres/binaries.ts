@@ -59,7 +59,7 @@ function linkLibraries(native: string): void {
     target: string;
   }[];
   for (const { source, target } of links) {
-    const link = join(native, '..', target);
+    const link = join(native, relative('native', target));
     if (lstatSync(link, { throwIfNoEntry: false })) continue;
     try {
       symlinkSync(basename(source), link);

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,27 +42,18 @@ const NOT_DURABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes:
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { data, startDeadline } = options;
   const { child, lastLines } = spawnServer(options);
-  const started = Date.now();
-  let failure: Error | undefined;
-  let isUp = true;
-  const ended = new Promise<number>((done) => {
-    const end = (): void => {
-      isUp = false;
-      done(Date.now() - started);
-    };
-    child.once('error', (error) => {
-      failure = error;
-      end();
-    });
-    child.once('exit', end);
-  });
   const { pid } = child;
-  while (pid === undefined || !isReady(data, pid)) {
-    if (pid === undefined) await ended;
-    if (!isUp)
-      throw new Error(`Postgres did not start on ${data}: ${failure?.message ?? lastLines.join('\n')}`);
+  if (pid === undefined) {
+    const [error] = (await once(child, 'error')) as [Error];
+    throw new Error(`Postgres did not start on ${data}: ${error.message}`);
+  }
+  const started = Date.now();
+  const ended = once(child, 'exit').then(() => Date.now() - started);
+  while (!isReady(data, pid)) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`Postgres did not start on ${data}: ${lastLines.join('\n')}`);
     if (Date.now() - started > startDeadline) {
-      signalIfThere(pid!, 'SIGKILL');
+      signalIfThere(pid, 'SIGKILL');
       await ended;
       throw new Error(`Postgres on ${data} was not ready after ${startDeadline} ms: ${lastLines.join('\n')}`);
     }
@@ -81,7 +73,10 @@ function spawnServer({ native, account, data, socket, durable, log }: ServerOpti
     const child = spawnTethered(
       join(native, 'bin/postgres'),
       [
-        ...['-D', '/proc/self/fd/3', '-k', '/proc/self/fd/4'],
+        '-D',
+        '/proc/self/fd/3',
+        '-k',
+        '/proc/self/fd/4',
         ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       ],
       {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { canonicalise } from './target.ts';
+import { canonicalTarget } from './target.ts';
 
 describe('one path', () => {
   const cases: readonly (readonly [string, string | null])[] = [
@@ -24,7 +24,8 @@ describe('one path', () => {
     ['ftp://x/y', null],
   ];
   for (const [target, path] of cases)
-    it(`${JSON.stringify(target)} → ${path}`, () => assert.equal(canonicalise(target)?.path ?? null, path));
+    it(`${JSON.stringify(target)} → ${path}`, () =>
+      assert.equal(canonicalTarget(target, target === '*' ? 'OPTIONS' : 'GET')?.path ?? null, path));
 
   const ambiguous: readonly (readonly [string, string])[] = [
     ['/images%2f1', '/images/1'],
@@ -39,21 +40,21 @@ describe('one path', () => {
   ];
   for (const [target, reading] of ambiguous) {
     it(`${target} may be read as ${reading}, and stays as it is`, () => {
-      const found = canonicalise(target);
+      const found = canonicalTarget(target);
       assert.equal(found?.path, target);
       assert.ok(found?.readings?.includes(reading), found?.readings?.join(' '));
     });
   }
 
   it('takes an escaped percent sign for plain: who decodes once sees no slash', () =>
-    assert.equal(canonicalise('/images%252f1')?.readings, null));
+    assert.equal(canonicalTarget('/images%252f1')?.readings, null));
 
   it('is a fixed point: the canonical form of a canonical path is itself', () => {
     const piece = fc.constantFrom('images', '.', '..', '%69', '%2E', '%20', '%C3%a9', 'a', '', 'x.y', '~');
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1, maxLength: 6 }), (pieces) => {
-        const once = canonicalise(`/${pieces.join('/')}`);
-        if (once && once.readings === null) assert.deepEqual(canonicalise(once.path), once);
+        const once = canonicalTarget(`/${pieces.join('/')}`);
+        if (once && once.readings === null) assert.deepEqual(canonicalTarget(once.path), once);
       }),
       { numRuns: 2000 },
     );

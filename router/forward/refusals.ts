@@ -1,0 +1,43 @@
+import type { FailureKind } from './retry.ts';
+
+/** An error that the data path answers with. */
+export interface Told {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** What a client is told when its valid request got no upstream's answer. */
+export const TOLD = {
+  bodyTooLarge: { status: 413, code: 'BODY_TOO_LARGE', detail: 'the body is longer than this route takes' },
+  bodyTooSlow: { status: 408, code: 'BODY_TOO_SLOW', detail: 'the body comes too slowly' },
+  headTooSlow: { status: 408, code: 'HEAD_TOO_SLOW', detail: 'the request head comes too slowly' },
+  noUpstream: { status: 502, code: 'NO_UPSTREAM', detail: 'the upstream of this route is not configured' },
+  overloaded: {
+    status: 503,
+    code: 'OVERLOADED',
+    detail: 'more requests are under way than the upstream takes; try again',
+  },
+  tooMany: {
+    status: 503,
+    code: 'TOO_MANY_CONNECTIONS',
+    detail: 'the server has as many connections as it takes; try again',
+  },
+} as const satisfies Record<string, Told>;
+
+/** What it is told when the upstream failed. */
+export const TOLD_OF_FAILURE: Readonly<Record<FailureKind, Told>> = {
+  connect: { status: 502, code: 'UPSTREAM_FAILED', detail: 'the upstream could not be reached' },
+  reset: {
+    status: 502,
+    code: 'UPSTREAM_FAILED',
+    detail: 'the upstream closed the connection without an answer',
+  },
+  protocol: { status: 502, code: 'UPSTREAM_PROTOCOL', detail: 'the upstream gave no valid answer' },
+  timeout: { status: 504, code: 'UPSTREAM_TIMEOUT', detail: 'the upstream did not answer in time' },
+  open: {
+    status: 503,
+    code: 'UPSTREAM_DOWN',
+    detail: 'the upstream fails and is left alone for a moment; try again',
+  },
+};

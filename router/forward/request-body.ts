@@ -1,0 +1,105 @@
+import { ChunkedBody, type ByteSink } from '../http/chunked.ts';
+import type { ReceivedHead } from '../http/head.ts';
+import { SCRATCH } from '../http/outgoing.ts';
+import type { Limits } from './limits.ts';
+import { sendScratch } from './scratch.ts';
+import type { UpstreamSocket } from './upstream-socket.ts';
+
+/** A first piece of body up to this many bytes is copied behind the head, so that both leave in one write. */
+const JOINED_BYTES = 16 * 1024;
+
+/** The body of one request on its way to the upstream, in the pieces that the client sends. Nothing is kept. */
+export class RequestBody implements ByteSink {
+  isDone = false;
+  /** The upstream does not take any more for now. */
+  isBlocked = false;
+  /** The client waits for 100 (Continue), or some other answer, before it sends. */
+  isAwaited: boolean;
+  #socket: UpstreamSocket | null = null;
+  #headLength = 0;
+  #remaining: number;
+  readonly #chunked: ChunkedBody | null;
+  #windowEnd = 0;
+  #windowBytes = 0;
+  readonly #limits: Limits;
+
+  constructor(head: ReceivedHead, maxBody: number | null, limits: Limits) {
+    this.#remaining = head.length;
+    this.isAwaited = head.expectsContinue;
+    this.#limits = limits;
+    const max = maxBody ?? Number.MAX_SAFE_INTEGER;
+    this.#chunked = head.chunked
+      ? new ChunkedBody({ framed: true, maxBody: max, maxTrailer: limits.trailerBytes })
+      : null;
+  }
+
+  /** From now on pieces go to that connection, the first one behind the head that stands in SCRATCH. */
+  attach(socket: UpstreamSocket, headLength: number, now: number): void {
+    this.#socket = socket;
+    this.#headLength = headLength;
+    this.openWindow(now);
+  }
+
+  get isAttached(): boolean {
+    return this.#socket !== null;
+  }
+
+  /** Takes what the client sent. Returns the position behind the body, or the number of a fault. */
+  push(buffer: Buffer, from: number, to: number): number {
+    this.isAwaited = false;
+    this.#windowBytes += to - from;
+    if (this.#chunked !== null) {
+      const end = this.#chunked.push(buffer, from, to, this);
+      this.isDone = this.#chunked.isDone;
+      return end;
+    }
+    const take = Math.min(this.#remaining, to - from);
+    if (take > 0) this.bytes(buffer, from, from + take);
+    this.#remaining -= take;
+    this.isDone = this.#remaining === 0;
+    return from + take;
+  }
+
+  /** Sends the head when no piece of the body took it along. */
+  flush(): void {
+    if (this.#headLength === 0 || this.#socket === null) return;
+    const length = this.#headLength;
+    this.#headLength = 0;
+    sendScratch(this.#socket.socket, length, !this.#socket.instance.isTls);
+  }
+
+  bytes(buffer: Buffer, from: number, to: number): void {
+    if (this.#socket === null) return;
+    const { socket, instance } = this.#socket;
+    let isTaken: boolean;
+    if (this.#headLength > 0 && to - from <= JOINED_BYTES) {
+      const length = this.#headLength + buffer.copy(SCRATCH, this.#headLength, from, to);
+      this.#headLength = 0;
+      isTaken = sendScratch(socket, length, !instance.isTls);
+    } else {
+      this.flush();
+      isTaken = socket.write(buffer.subarray(from, to));
+    }
+    if (!isTaken && socket.writableLength > 0) this.isBlocked = true;
+  }
+
+  /** The client's time for the next bytes starts now. */
+  openWindow(now: number): void {
+    this.#windowEnd = now + this.#limits.bodyWindowMs;
+    this.#windowBytes = 0;
+  }
+
+  /** True when the client has had a whole window and sent next to nothing. */
+  isTooSlow(now: number): boolean {
+    if (this.isDone || this.isBlocked || this.isAwaited || this.#socket === null || now < this.#windowEnd)
+      return false;
+    const isSlow = this.#windowBytes < this.#limits.bodyWindowBytes;
+    this.openWindow(now);
+    return isSlow;
+  }
+}
+
+/** True when a head announces a body. */
+export function hasBody(head: ReceivedHead): boolean {
+  return head.chunked || head.length > 0;
+}

@@ -1,0 +1,72 @@
+import type { BreakerEvent } from '../instances/breaker.ts';
+import type { Instance } from '../instances/instance.ts';
+import { tryDeadline } from './deadline.ts';
+import type { Upstream } from './upstream.ts';
+import { UpstreamSocket, type SocketOwner } from './upstream-socket.ts';
+
+/** The tries of one exchange at one upstream: which instance is being asked, on which connection, and which were asked before. */
+export class Visit {
+  readonly upstream: Upstream;
+  instance: Instance | null = null;
+  socket: UpstreamSocket | null = null;
+  tries = 0;
+  /** The connection has served before, so the upstream may have closed it as idle. */
+  isReused = false;
+  /** When the upstream's `response` time is used up, all tries together. */
+  end = Infinity;
+  #tried: readonly Instance[] = NONE;
+
+  constructor(upstream: Upstream, now: number) {
+    this.upstream = upstream;
+    upstream.inFlight++;
+    upstream.budget.request(now);
+  }
+
+  /** An instance that was not asked yet and may be; null when there is none. */
+  choose(now: number): Instance | null {
+    return this.upstream.choose(now, this.#tried);
+  }
+
+  /** Asks an instance. True when the connection is there already. */
+  ask(instance: Instance, owner: SocketOwner, mayReuse: boolean, now: number): boolean {
+    this.tries++;
+    this.instance = instance;
+    if (!this.#tried.includes(instance)) this.#tried = [...this.#tried, instance];
+    instance.begin(now);
+    const idle = mayReuse ? this.upstream.take(instance, owner) : null;
+    this.isReused = idle !== null;
+    this.socket = idle ?? new UpstreamSocket(instance, owner);
+    return this.isReused;
+  }
+
+  /** When the try that waits for its answer is given up. */
+  deadline(now: number, total: number, isReplayable: boolean, hasFallback: boolean): number {
+    const hasOther = isReplayable && this.tries === 1 && this.choose(now) !== null;
+    return tryDeadline({ now, total, visit: this.end, hasOther, hasFallback });
+  }
+
+  /** The answer is complete: the connection goes back when it may serve again. */
+  answered(mayServeAgain: boolean, now: number): void {
+    const { socket } = this;
+    this.socket = null;
+    if (mayServeAgain && !this.instance!.isRetired) this.upstream.release(socket!, now);
+    else socket!.destroy();
+    this.leave('success', now);
+  }
+
+  /** Ends the current try; null: its end says nothing about the instance. */
+  drop(event: BreakerEvent | null, now: number): void {
+    this.socket?.destroy();
+    this.socket = null;
+    this.instance?.end(event, now);
+    this.instance = null;
+  }
+
+  /** Ends the visit. */
+  leave(event: BreakerEvent | null, now: number): void {
+    this.drop(event, now);
+    this.upstream.inFlight--;
+  }
+}
+
+const NONE: readonly Instance[] = [];
