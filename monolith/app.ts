@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, type Registry } from '@prometheus-io/cl
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { asProblem } from './errors.ts';
+import { Problem, asProblem } from './errors.ts';
 import { imageRoutes } from './images.ts';
 import { loginRoutes, refuseForeignForms, wantsPage } from './login.ts';
 import { orderRoutes } from './orders.ts';
@@ -22,6 +22,11 @@ export interface AppParts {
 
 const CSP =
   "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const PUBLIC = join(import.meta.dirname, 'public');
+const CACHED = { maxAge: '1h' };
+/** Bytes of a body, pictures apart. */
+const BODY_LIMIT = 100 * 1024;
 
 /** The whole shop as one Express application, as shops used to be. */
 export function createApp(parts: AppParts): express.Express {
@@ -43,6 +48,8 @@ export function createApp(parts: AppParts): express.Express {
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'same-origin',
     });
+    // Nobody should come back on this connection: the next process has another.
+    if (parts.isDraining()) response.set('connection', 'close');
     response.on('finish', () =>
       requests.inc({
         method: request.method,
@@ -66,44 +73,37 @@ export function createApp(parts: AppParts): express.Express {
     '/metrics',
     async (_request, response) => void response.type(registry.contentType).send(await registry.metrics()),
   );
-  app.use(express.static(join(import.meta.dirname, 'public'), { maxAge: '1h', index: false }));
+  // Browsers ask for this one where no page names another: at a picture or a JSON document.
+  app.get('/favicon.ico', (_request, response) => response.sendFile(join(PUBLIC, 'favicon.svg'), CACHED));
+  app.use(express.static(PUBLIC, { ...CACHED, index: false }));
   app.use(refuseForeignForms);
   app.use(
-    express.json({ limit: '100kb' }),
-    express.urlencoded({ extended: false, limit: '100kb', parameterLimit: 50 }),
+    express.json({ limit: BODY_LIMIT }),
+    express.urlencoded({ extended: false, limit: BODY_LIMIT, parameterLimit: 50 }),
   );
   app.use(loginRoutes(pool, sessions));
   app.use(orderRoutes(pool, sessions, parts.mail));
   app.use(imageRoutes({ pool, blobDir: parts.blobDir, userOf: sessions.userOf, log }));
   app.use(productRoutes(pool, sessions));
-  app.use((request: Request, response: Response) =>
-    problem(request, response, 404, 'NOT_FOUND', 'There is no such page', `nothing is at ${request.path}`),
-  );
-  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+  app.use((request: Request) => {
+    throw new Problem('NOT_FOUND', `nothing is at ${request.path}`);
+  });
+  const answer = async (problem: Problem, request: Request, response: Response): Promise<void> => {
+    response.status(problem.status).set('cache-control', 'no-store').vary('Accept');
+    if (!wantsPage(request))
+      return void response.type('application/problem+json').send(JSON.stringify(problem));
+    // The page greets whoever is logged in; when the shop itself failed, it does not ask the database for that.
+    const user = problem.status < 500 ? await sessions.userOf(request).catch(() => null) : null;
+    response.render('problem', { user, problem });
+  };
+  app.use(async (error: unknown, request: Request, response: Response, next: NextFunction) => {
     if (response.destroyed) return;
     if (response.headersSent) return next(error);
-    const found = asProblem(error);
-    if (found.status === 500) log.error({ err: error, path: request.path }, 'a request failed');
-    for (const name of ['etag', 'cache-control', 'content-disposition']) response.removeHeader(name);
-    if (found.retryAfter !== null) response.set('retry-after', String(found.retryAfter));
-    problem(request, response, found.status, found.code, found.title, found.message);
+    const problem = asProblem(error);
+    if (problem.status === 500) log.error({ err: error, path: request.path }, 'a request failed');
+    for (const name of ['etag', 'content-disposition']) response.removeHeader(name);
+    if (problem.retryAfter !== null) response.set('retry-after', String(problem.retryAfter));
+    await answer(problem, request, response);
   });
   return app;
-}
-
-/** People get a page, programs a problem document (RFC 9457). */
-function problem(
-  request: Request,
-  response: Response,
-  status: number,
-  code: string,
-  title: string,
-  detail: string,
-): void {
-  response.status(status).set('cache-control', 'no-store');
-  if (wantsPage(request)) response.render('problem', { user: null, title, detail });
-  else
-    response
-      .type('application/problem+json')
-      .send(JSON.stringify({ type: 'about:blank', title, status, code, detail }));
 }

@@ -22,18 +22,39 @@ export class Problem extends Error {
   readonly title: string;
   /** Seconds after which to try again. */
   readonly retryAfter: number | null;
-  constructor(code: ProblemCode, detail: string, retryAfter: number | null = null) {
+  /** One sentence for each field that is wrong. */
+  readonly faults: readonly string[];
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    retryAfter: number | null = null,
+    faults: readonly string[] = [],
+  ) {
     super(detail);
     this.code = code;
     [this.status, this.title] = PROBLEMS[code];
     this.retryAfter = retryAfter;
+    this.faults = faults;
+  }
+
+  /** The members of the problem document. */
+  toJSON(): Record<string, unknown> {
+    const { title, status, code, message: detail, faults } = this;
+    return {
+      type: 'about:blank',
+      title,
+      status,
+      code,
+      detail,
+      ...(faults.length > 0 ? { faults } : {}),
+    };
   }
 }
 
 /** What a client hears of any error: an unexpected one shows nothing of its insides. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const { status, type } = error as { status?: unknown; type?: unknown };
+  const { status, type } = (error ?? {}) as { status?: unknown; type?: unknown };
   if (type === 'entity.too.large') return new Problem('TOO_LARGE', 'the body is too long');
   if (typeof status === 'number' && status >= 400 && status < 500)
     return new Problem('BAD_REQUEST', 'the body or the path can not be read');

@@ -18,7 +18,12 @@ export interface MailOptions {
   readonly sent: Pick<Counter<'result'>, 'inc'>;
   /** Milliseconds between two looks for what a crash or a dead mail server left unsent. Default 5 s. */
   readonly interval?: number;
+  /** Milliseconds until a refused mail is tried again; doubled with each refusal, up to an hour. Default 30 s. */
+  readonly refusalPause?: number;
 }
+
+/** Seconds, the longest pause after a refusal. */
+const LONGEST_PAUSE = 3600;
 
 interface Unsent {
   readonly id: string;
@@ -30,10 +35,19 @@ interface Unsent {
 }
 
 /**
- * Sends the confirmation of every order whose `mailed_at` is NULL. The row is locked while its mail is under way, so two shops don't send the same one. A
- * crash between the mail server's yes and our commit sends it once more, with the same Message-ID, by which mail programs show it once.
+ * Sends the confirmation of every order whose `mailed_at` is NULL. The row is locked while its mail is under way, so two shops don't send the same
+ * one. What the mail server took is never sent again, with one exception: a crash between its yes and our commit sends the mail once
+ * more, with the same Message-ID, by which mail programs show it once. When the server can't be reached, all wait for the next look; when it
+ * refuses one mail, only that one waits.
  */
-export function startMail({ pool, smtpUrl, log, sent, interval = 5000 }: MailOptions): MailLoop {
+export function startMail({
+  pool,
+  smtpUrl,
+  log,
+  sent,
+  interval = 5000,
+  refusalPause = 30_000,
+}: MailOptions): MailLoop {
   const transport = createTransport({
     url: smtpUrl,
     connectionTimeout: 5000,
@@ -48,10 +62,13 @@ export function startMail({ pool, smtpUrl, log, sent, interval = 5000 }: MailOpt
     do {
       isWanted = false;
       try {
-        while (!isStopping && (await sendOne(pool, transport))) sent.inc({ result: 'sent' });
+        for (let result: Result = 'sent'; !isStopping && result !== 'none';) {
+          result = await sendOne({ pool, transport, refusalPause, log });
+          if (result !== 'none') sent.inc({ result: result === 'sent' ? 'sent' : 'failed' });
+        }
       } catch (error) {
         sent.inc({ result: 'failed' });
-        log.warn({ err: error }, 'a confirmation could not be sent; it is tried again');
+        log.warn({ err: error }, 'confirmations can not be sent now; they are tried again');
         break;
       }
     } while (isWanted && !isStopping);
@@ -73,27 +90,62 @@ export function startMail({ pool, smtpUrl, log, sent, interval = 5000 }: MailOpt
   };
 }
 
-/** True when a mail was sent, false when there is none to send. */
-async function sendOne(pool: pg.Pool, transport: Transporter): Promise<boolean> {
+type Result = 'sent' | 'refused' | 'none';
+
+/** The next confirmation that is due. Throws when the mail server can't be reached, or the database. */
+async function sendOne({
+  pool,
+  transport,
+  refusalPause,
+  log,
+}: Pick<MailOptions, 'pool' | 'log'> & { transport: Transporter; refusalPause: number }): Promise<Result> {
   const client = await pool.connect();
+  let failure: Error | undefined;
   try {
     await client.query('BEGIN');
     const { rows } = await client.query<Unsent>(
       `SELECT o.id, o.email, o.quantity, o.total_cents, o.currency, p.name FROM orders o JOIN products p ON p.id = o.product_id
-       WHERE o.mailed_at IS NULL ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED`,
+       WHERE o.mailed_at IS NULL AND o.mail_after <= now() ORDER BY o.mail_after, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED`,
     );
     const order = rows[0];
-    if (order) {
-      await transport.sendMail(confirmation(order));
+    const refusal = order && (await send(transport, order));
+    if (!order) await client.query('COMMIT');
+    else if (!refusal) {
       await client.query('UPDATE orders SET mailed_at = now() WHERE id = $1', [order.id]);
+      await client.query('COMMIT');
+      return 'sent';
+    } else {
+      await client.query(
+        `UPDATE orders SET mail_refusals = mail_refusals + 1,
+           mail_after = clock_timestamp() + make_interval(secs => least($2 * 2.0 ^ least(mail_refusals, 20), $3)) WHERE id = $1`,
+        [order.id, refusalPause / 1000, LONGEST_PAUSE],
+      );
+      await client.query('COMMIT');
+      log.warn(
+        { err: refusal, order: order.id },
+        'the mail server refused a confirmation; it is tried again',
+      );
+      return 'refused';
     }
-    await client.query('COMMIT');
-    return order !== undefined;
+    return 'none';
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
+    failure = error as Error;
     throw error;
   } finally {
-    client.release();
+    // With an error, the connection is closed, and its transaction with it.
+    client.release(failure);
+  }
+}
+
+/** Null when the server took it, its refusal when it said no to this one. Throws when no answer came, or one that concerns every mail. */
+async function send(transport: Transporter, order: Unsent): Promise<Error | null> {
+  try {
+    await transport.sendMail(confirmation(order));
+    return null;
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === 'EENVELOPE' || code === 'EMESSAGE') return error as Error;
+    throw error;
   }
 }
 

@@ -4,18 +4,16 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
 import { cleanIncoming } from './blobs.ts';
-import { readConfig } from './config.ts';
+import { readConfig, type Config } from './config.ts';
 import { startMail } from './mail.ts';
 import { openSessions } from './sessions.ts';
 
-/** Milliseconds that requests in flight have after SIGTERM. */
-const DRAIN = 20_000;
-
-const config = readConfig(process.env);
+const config = settings();
 const log = pino({ name: 'monolith', level: config.logLevel });
 const pool = new pg.Pool({
   connectionString: config.databaseUrl,
-  max: 20,
+  max: config.poolSize,
+  statement_timeout: config.statementTimeout,
   connectionTimeoutMillis: 5000,
   application_name: 'monolith',
 });
@@ -28,7 +26,7 @@ const sent = new Counter({
   labelNames: ['result'],
   registers: [registry],
 });
-const mail = startMail({ pool, smtpUrl: config.smtpUrl, log, sent });
+const mail = startMail({ pool, smtpUrl: config.smtpUrl, log, sent, interval: config.mailInterval });
 let isDraining = false;
 const app = createApp({
   pool,
@@ -43,7 +41,7 @@ await cleanIncoming(config.blobDir);
 const cleaning = setInterval(() => void cleanIncoming(config.blobDir), 3_600_000);
 
 const server = createServer(
-  { requestTimeout: 300_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
+  { requestTimeout: config.requestTimeout, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
   app,
 );
 server.on('error', (error: NodeJS.ErrnoException) => {
@@ -59,7 +57,7 @@ server.listen(config.port, config.host, () => log.info({ port: config.port }, 't
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
     isDraining = true;
-    const cut = setTimeout(() => server.closeAllConnections(), DRAIN);
+    const cut = setTimeout(() => server.closeAllConnections(), config.drain);
     server.close(() => {
       clearTimeout(cut);
       clearInterval(cleaning);
@@ -70,4 +68,14 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     });
     server.closeIdleConnections();
   });
+}
+
+/** A wrong setting ends the start with one sentence, not with a stack. */
+function settings(): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exit(2);
+  }
 }

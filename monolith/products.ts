@@ -1,113 +1,53 @@
-import express, { type Request } from 'express';
+import express, { type Request, type Response } from 'express';
 import type pg from 'pg';
 import { Problem } from './errors.ts';
 import { isForm, wantsPage } from './login.ts';
 import type { Sessions } from './sessions.ts';
-
-export interface Product {
-  readonly id: number;
-  readonly name: string;
-  readonly description: string;
-  readonly priceCents: number;
-  readonly currency: string;
-  readonly images: readonly {
-    readonly id: number;
-    readonly alt: string;
-    readonly width: number;
-    readonly height: number;
-  }[];
-}
+import { addProduct, allProducts, productById, type Product } from './store.ts';
 
 /** The storefront and its products, as pages and as JSON. */
 export function productRoutes(pool: pg.Pool, sessions: Sessions): express.Router {
   const router = express.Router();
 
-  const list = async (request: Request, response: express.Response): Promise<void> => {
-    const products = await allProducts(pool);
-    response.vary('Accept');
-    if (wantsJson(request)) response.json(products);
-    else
-      response
-        .set('cache-control', 'private, no-store')
-        .render('storefront', { user: await sessions.userOf(request), products, price });
+  const page = async (request: Request, response: Response, view: string, data: object): Promise<void> => {
+    const user = await sessions.userOf(request);
+    response.set('cache-control', 'private, no-store').render(view, { user, price, ...data });
   };
   router.get('/', async (request, response) => {
-    response.set('cache-control', 'private, no-store').render('storefront', {
-      user: await sessions.userOf(request),
-      products: await allProducts(pool),
-      price,
-    });
+    await page(request, response, 'storefront', { products: await allProducts(pool) });
   });
-  router.get('/products', list);
-  router.get('/products/:id', async (request, response) => {
-    const product = await productById(pool, request.params.id);
+  router.get('/products', async (request, response) => {
+    const products = await allProducts(pool);
     response.vary('Accept');
-    if (wantsJson(request)) response.json(product);
-    else
-      response
-        .set('cache-control', 'private, no-store')
-        .render('product', { user: await sessions.userOf(request), product, price });
+    if (wantsPage(request)) await page(request, response, 'storefront', { products });
+    else response.set('cache-control', 'no-cache').json(products);
+  });
+  router.get('/products/:id', async (request, response) => {
+    const product = await findProduct(pool, request.params.id);
+    response.vary('Accept');
+    if (wantsPage(request)) await page(request, response, 'product', { product });
+    else response.set('cache-control', 'no-cache').json(product);
   });
   router.post('/products', async (request, response) => {
     if (!(await sessions.userOf(request))) throw new Problem('UNAUTHENTICATED', 'log in to add a product');
-    const { name, description, priceCents, currency } = readProduct(request.body);
-    const { rows } = await pool.query<{ id: string }>(
-      'INSERT INTO products (name, description, price_cents, currency) VALUES ($1, $2, $3, $4) RETURNING id',
-      [name, description, priceCents, currency],
-    );
-    const product = await productById(pool, rows[0]!.id);
+    const product = await addProduct(pool, readProduct(request.body));
     if (isForm(request)) response.redirect(303, `/products/${product.id}`);
     else response.status(201).location(`/products/${product.id}`).json(product);
   });
   return router;
 }
 
-/** JSON for whoever asks for it by name, or takes anything; pages for browsers. */
-export function wantsJson(request: Request): boolean {
-  return !wantsPage(request);
-}
-
+/** `priceCents` as people read it, in the manner of the shop's own language, whoever asks: the same page for everybody. */
 export function price({ priceCents, currency }: Pick<Product, 'priceCents' | 'currency'>): string {
   return new Intl.NumberFormat('en-IE', { style: 'currency', currency }).format(priceCents / 100);
 }
 
-const SELECT = `
-  SELECT p.id, p.name, p.description, p.price_cents, p.currency,
-         coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'alt', i.alt, 'width', i.width, 'height', i.height) ORDER BY i.id) FILTER (WHERE i.id IS NOT NULL), '[]') AS images
-  FROM products p LEFT JOIN images i ON i.product_id = p.id`;
-
-interface Row {
-  readonly id: string;
-  readonly name: string;
-  readonly description: string;
-  readonly price_cents: number;
-  readonly currency: string;
-  readonly images: Product['images'];
-}
-
-function fromRow(row: Row): Product {
-  return {
-    id: Number(row.id),
-    name: row.name,
-    description: row.description,
-    priceCents: row.price_cents,
-    currency: row.currency,
-    images: row.images,
-  };
-}
-
-async function allProducts(pool: pg.Pool): Promise<Product[]> {
-  const { rows } = await pool.query<Row>(`${SELECT} GROUP BY p.id ORDER BY p.id LIMIT 500`);
-  return rows.map(fromRow);
-}
-
-/** Throws NOT_FOUND, also for what can't be an id. */
-export async function productById(pool: pg.Pool, id: string): Promise<Product> {
-  const { rows } = isId(id)
-    ? await pool.query<Row>(`${SELECT} WHERE p.id = $1 GROUP BY p.id`, [id])
-    : { rows: [] };
-  if (!rows[0]) throw new Problem('NOT_FOUND', `there is no product ${id}`);
-  return fromRow(rows[0]);
+/** Throws BAD_REQUEST for what can't be an id, NOT_FOUND for one that nobody has. */
+export async function findProduct(pool: pg.Pool, id: string): Promise<Product> {
+  if (!isId(id)) throw new Problem('BAD_REQUEST', 'product: an id is a whole number from 1 on');
+  const product = await productById(pool, id);
+  if (!product) throw new Problem('NOT_FOUND', `there is no product ${id}`);
+  return product;
 }
 
 /** A positive bigint in decimal, as the database's sequences make them. */
@@ -115,28 +55,32 @@ export function isId(text: string): boolean {
   return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= 9223372036854775807n;
 }
 
-function readProduct(body: unknown): {
-  name: string;
-  description: string;
-  priceCents: number;
-  currency: string;
-} {
+/** Text that the database takes: it has no place for U+0000. */
+export function isText(value: unknown, shortest: number, longest: number): value is string {
+  return (
+    typeof value === 'string' &&
+    value.trim().length >= shortest &&
+    value.length <= longest &&
+    !value.includes('\0')
+  );
+}
+
+function readProduct(body: unknown): Pick<Product, 'name' | 'description' | 'priceCents' | 'currency'> {
   const { name, description = '', priceCents, currency = 'EUR' } = (body ?? {}) as Record<string, unknown>;
-  const cents = typeof priceCents === 'string' && /^\d+$/.test(priceCents) ? Number(priceCents) : priceCents;
-  const faults: string[] = [];
-  if (typeof name !== 'string' || name.trim() === '' || name.length > 200)
-    faults.push('name: 1 to 200 characters');
-  if (typeof description !== 'string' || description.length > 10_000)
-    faults.push('description: up to 10000 characters');
-  if (typeof cents !== 'number' || !Number.isInteger(cents) || cents < 0 || cents > 100_000_000)
-    faults.push('priceCents: a whole number from 0 to 100000000');
-  if (typeof currency !== 'string' || !/^[A-Z]{3}$/.test(currency))
-    faults.push('currency: three capital letters');
-  if (faults.length > 0) throw new Problem('BAD_REQUEST', faults.join('; '));
-  return {
-    name: (name as string).trim(),
-    description: description as string,
-    priceCents: cents as number,
-    currency: currency as string,
-  };
+  // A form has no numbers.
+  const cents =
+    typeof priceCents === 'string' && /^\d{1,9}$/.test(priceCents) ? Number(priceCents) : priceCents;
+  const isName = isText(name, 1, 200);
+  const isDescription = isText(description, 0, 10_000);
+  const isPrice = typeof cents === 'number' && Number.isInteger(cents) && cents >= 0 && cents <= 100_000_000;
+  const isCurrency = typeof currency === 'string' && /^[A-Z]{3}$/.test(currency);
+  if (isName && isDescription && isPrice && isCurrency)
+    return { name: name.trim(), description, priceCents: cents, currency };
+  const faults = [
+    isName ? [] : 'name: 1 to 200 characters',
+    isDescription ? [] : 'description: up to 10000 characters',
+    isPrice ? [] : 'priceCents: a whole number from 0 to 100000000',
+    isCurrency ? [] : 'currency: three capital letters',
+  ].flat();
+  throw new Problem('BAD_REQUEST', faults.join('; '), null, faults);
 }

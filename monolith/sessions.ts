@@ -88,26 +88,37 @@ export async function openSessions(pool: pg.Pool): Promise<Sessions> {
   };
 }
 
+/** Two shops may start at once on an empty table; the lock lets the second find the first one's key. */
 async function signingKey(pool: pg.Pool): Promise<{ kid: string; jwk: JWK }> {
-  const read = async () =>
-    (
-      await pool.query<{ kid: string; private_jwk: JWK }>(
-        'SELECT kid, private_jwk FROM signing_keys ORDER BY created_at, kid LIMIT 1',
-      )
-    ).rows[0];
-  let row = await read();
-  if (!row) {
-    const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-    // Two shops may both come here; both rows stay, and both shops take the older one.
-    await pool.query('INSERT INTO signing_keys (kid, private_jwk) VALUES ($1, $2)', [
-      randomUUID(),
-      await exportJWK(privateKey),
-    ]);
-    row = (await read())!;
+  const client = await pool.connect();
+  let failure: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE');
+    const { rows } = await client.query<{ kid: string; private_jwk: JWK }>(
+      'SELECT kid, private_jwk FROM signing_keys ORDER BY created_at, kid LIMIT 1',
+    );
+    let row = rows[0];
+    if (!row) {
+      const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+      row = { kid: randomUUID(), private_jwk: await exportJWK(privateKey) };
+      await client.query('INSERT INTO signing_keys (kid, private_jwk) VALUES ($1, $2)', [
+        row.kid,
+        row.private_jwk,
+      ]);
+    }
+    await client.query('COMMIT');
+    return { kid: row.kid, jwk: row.private_jwk };
+  } catch (error) {
+    failure = error as Error;
+    throw error;
+  } finally {
+    // A connection that failed inside a transaction is not given to the next.
+    client.release(failure);
   }
-  return { kid: row.kid, jwk: row.private_jwk };
 }
 
+/** The value of a cookie in a Cookie header, as it was sent. */
 export function cookie(header: string | undefined, name: string): string | undefined {
   const pair = header
     ?.split(';')

@@ -157,9 +157,10 @@ async function main(): Promise<void> {
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
   const postgres = await startPostgres({ dir: values.dir, log });
   await postgres.createDatabase(values.database);
-  process.stdout.write(`${postgres.url(values.database)}\n`);
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => void postgres.stop().then(() => process.exit(0)));
+  // Last: who has read the URL may end us at once.
+  process.stdout.write(`${postgres.url(values.database)}\n`);
 }
 
 if (import.meta.main)

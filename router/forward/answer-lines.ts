@@ -1,4 +1,5 @@
 import { isPrivatePage, type AnswerHead } from '../http/answer.ts';
+import type { ReceivedHead } from '../http/head.ts';
 import type { Route } from './plan.ts';
 
 /** Lines that are added to an upstream's answer, each with its CRLF. `minor` is the client's, `closes` says that no other request can follow. */
@@ -8,4 +9,14 @@ export function addedLines(head: AnswerHead, route: Route, minor: number, closes
   if (closes) lines += 'Connection: close\r\n';
   else if (minor === 0) lines += 'Connection: keep-alive\r\n';
   return lines;
+}
+
+/** True when no other request can follow on the client's connection: it was asked for, or one of the two bodies has no end that both know. */
+export function isLast(
+  request: ReceivedHead,
+  isRequestDone: boolean,
+  answer: AnswerHead,
+  isUntilClose: boolean,
+): boolean {
+  return !request.keepAlive || !isRequestDone || (request.minor === 0 && (isUntilClose || answer.chunked));
 }

@@ -14,7 +14,7 @@ export interface AnswerOwner {
   /** The last byte was handed to the client. `isClean`: nothing followed it, and the upstream keeps the connection. */
   answered(isClean: boolean): void;
   /** The upstream does not speak HTTP. */
-  malformed(): void;
+  fail(kind: 'protocol'): void;
   /** 100 (Continue) was relayed. */
   continued(): void;
 }
@@ -96,14 +96,14 @@ export class AnswerRelay implements ByteSink {
     }
     let end = readAnswer(buffer, from, to, HEAD);
     while (end > 0 && HEAD.status < 200) {
-      if (HEAD.status === 101 || ++this.#interims > MAX_INTERIM) return this.#owner.malformed();
+      if (HEAD.status === 101 || ++this.#interims > MAX_INTERIM) return this.#owner.fail('protocol');
       this.#interim();
       from = end;
       if (from === to) return;
       end = readAnswer(buffer, from, to, HEAD);
     }
     if (end < 0 || (end === 0 ? to : end) - from > this.#limits.answerHeadBytes)
-      return this.#owner.malformed();
+      return this.#owner.fail('protocol');
     if (end === 0) this.#held = Buffer.from(buffer.subarray(from, to));
     else if (this.#begin()) this.#pass(buffer, end, to);
   }
@@ -169,7 +169,7 @@ export class AnswerRelay implements ByteSink {
       }
       case BODY.chunked:
         end = this.#chunked!.push(buffer, from, to, this);
-        if (end < 0) return this.#owner.malformed();
+        if (end < 0) return this.#owner.fail('protocol');
         isOver = this.#chunked!.isDone;
         break;
       case BODY.untilClose:

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { FAULT, faultOf } from '../http/faults.ts';
 import type { Peer } from '../http/forwarded.ts';
-import { readHead, type ReceivedHead } from '../http/head.ts';
+import { cannotEnd, readHead, type ReceivedHead } from '../http/head.ts';
 import { Exchange } from './exchange.ts';
 import type { Gateway } from './gateway.ts';
 import { reportOwn } from './outcome.ts';
-import { problem, writeOwn, type Asked, type OwnAnswer } from './own-answer.ts';
+import { problem, writeOwn, type OwnAnswer } from './own-answer.ts';
 import type { Route } from './plan.ts';
-import { TOLD, type Told } from './refusals.ts';
+import { TOLD } from './refusals.ts';
 import { spareHead, takeHead } from './spare-heads.ts';
 import { HostMemory, decideRequest, type Request } from './request.ts';
 
@@ -57,10 +57,6 @@ export class ClientConnection {
     });
   }
 
-  get isIdle(): boolean {
-    return this.#state === STATE.idle;
-  }
-
   #received(chunk: Buffer): void {
     switch (this.#state) {
       case STATE.idle:
@@ -78,15 +74,7 @@ export class ClientConnection {
   #next(bytes: Buffer, newest: Buffer | null): void {
     const { limits } = this.#gateway;
     this.#pending = bytes;
-    // Without a line's end in the newest piece a longer head is no more complete than it was.
-    if (
-      newest !== null &&
-      bytes.length > 512 &&
-      bytes.length <= limits.headBytes &&
-      newest.length < bytes.length &&
-      !newest.includes(10)
-    )
-      return;
+    if (newest !== null && cannotEnd(bytes, newest, limits.headBytes)) return;
     if (this.#isInLoop) return;
     this.#isInLoop = true;
     while (this.#state <= STATE.head && this.#pending !== null) {
@@ -111,18 +99,12 @@ export class ClientConnection {
     this.#request = request;
     if (typeof request.outcome === 'number') return this.#refuseHead(request.outcome);
     if ('refuse' in request.outcome)
-      return this.#answer(request, problem(request.outcome.refuse, request.outcome.refuse.headers));
-    if ('reply' in request.outcome) return this.#answer(request, request.outcome.reply);
+      return this.#own(request, problem(request.outcome.refuse, request.outcome.refuse.headers));
+    if ('reply' in request.outcome) return this.#own(request, request.outcome.reply);
     if (head.isWebSocket) return this.#upgrade(request, request.outcome);
-    const exchange = new Exchange(this.#gateway, this, {
-      ...request,
-      head,
-      route: request.outcome,
-      isTrusted: this.peer.isTrusted,
-    });
-    this.#exchange = exchange;
-    this.#deadline = Infinity;
-    exchange.start();
+    const forwarding = { ...request, head, route: request.outcome, isTrusted: this.peer.isTrusted };
+    this.#exchange = new Exchange(this.#gateway, this, forwarding);
+    this.#exchange.start();
   }
 
   #upgrade(request: Request, route: Route): void {
@@ -148,23 +130,22 @@ export class ClientConnection {
   }
 
   /** An answer of the plan. */
-  #answer({ view, ids, startedAt }: Request, answer: OwnAnswer): void {
-    const closes = this.#mustClose();
-    writeOwn(this.socket, answer, this.#asked(), closes);
+  #own({ view, ids, startedAt }: Request, answer: OwnAnswer): void {
     reportOwn(this.#gateway, answer.status, view, ids.requestId, startedAt);
-    this.over(closes);
+    this.answerOwn(answer);
   }
 
-  /** Answers for an exchange that got no upstream's answer. */
-  answerProblem(told: Told): void {
-    const closes = this.#mustClose();
-    writeOwn(this.socket, problem(told), this.#asked(), closes);
-    this.over(closes);
-  }
-
-  #asked(): Asked {
+  /** Answers without an upstream. */
+  answerOwn(answer: OwnAnswer): void {
     const { method, minor } = this.#head!;
-    return { minor, isHead: method === 'HEAD', requestId: this.#request!.ids.requestId };
+    const closes = this.#mustClose();
+    writeOwn(
+      this.socket,
+      answer,
+      { minor, isHead: method === 'HEAD', requestId: this.#request!.ids.requestId },
+      closes,
+    );
+    this.over(closes);
   }
 
   /** True when no other request can follow: it was asked for, the router drains, or a body is left that nobody reads. */

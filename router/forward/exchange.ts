@@ -1,19 +1,18 @@
 import type { AnswerHead } from '../http/answer.ts';
-import { writeRequestHead } from '../http/outgoing.ts';
-import { addedLines } from './answer-lines.ts';
+import { addedLines, isLast } from './answer-lines.ts';
 import { AnswerRelay, type AnswerOwner } from './answer-relay.ts';
 import type { ClientConnection } from './client.ts';
 import type { Gateway } from './gateway.ts';
 import { Outcome } from './outcome.ts';
-import { TOLD, TOLD_OF_FAILURE, type Told } from './refusals.ts';
-import { RequestBody, hasBody } from './request-body.ts';
+import { problem } from './own-answer.ts';
+import { TOLD, TOLD_OF_FAILURE, refusalOf, type Told } from './refusals.ts';
+import { RequestBody, hasBody, sendHead } from './request-body.ts';
 import type { Forwarding } from './request.ts';
-import { afterFailure, isSafe, mayFallBack, type FailureKind } from './retry.ts';
-import { sendScratch } from './scratch.ts';
+import { afterFailure, isSafe, isUnwanted, mayFallBack, type FailureKind } from './retry.ts';
 import type { SocketOwner } from './upstream-socket.ts';
 import { Visit } from './visit.ts';
 
-const PHASE = { connecting: 0, sending: 1, waiting: 2, answering: 3, flushing: 4, over: 5 } as const;
+const PHASE = { connecting: 0, sending: 1, waiting: 2, answering: 3, flushing: 4 } as const;
 
 /**
  * One request and its answer. It asks the decided upstream, asks again or elsewhere as retry.ts says, relays the answer, and reports once. It
@@ -45,24 +44,22 @@ export class Exchange implements SocketOwner, AnswerOwner {
   }
 
   start(): void {
-    const { route, head, startedAt } = this.#it;
-    if (route.maxBody !== null && head.length > route.maxBody) return this.#tell(TOLD.bodyTooLarge);
-    if (route.responseTimeout !== null && this.body === null)
-      this.#totalEnd = startedAt + route.responseTimeout;
-    this.#enter(route.upstream);
+    const { maxBody, responseTimeout, upstream } = this.#it.route;
+    if (maxBody !== null && this.#it.head.length > maxBody) return this.#tell(TOLD.bodyTooLarge);
+    if (responseTimeout !== null && !this.body) this.#totalEnd = this.#it.startedAt + responseTimeout;
+    this.#enter(upstream);
   }
 
   #enter(name: string): void {
     const upstream = this.#gateway.upstream(name);
-    if (!upstream) return this.#tell(TOLD.noUpstream);
-    const { maxInFlight, timeouts } = upstream.options;
-    if (upstream.inFlight >= maxInFlight) return this.#tell(TOLD.overloaded);
+    const refusal = refusalOf(upstream);
+    if (refusal !== null || !upstream) return this.#tell(refusal ?? TOLD.noUpstream);
     const now = this.#gateway.now();
     this.#visit = new Visit(upstream, now);
-    if (this.body === null) this.#visit.end = now + timeouts.response;
+    if (this.body === null) this.#visit.end = now + upstream.options.timeouts.response;
     const instance = this.#visit.choose(now);
-    if (instance === null) this.#fail('open');
-    else this.#ask(instance, this.#isReplayable);
+    if (instance === null) return this.fail('open');
+    this.#ask(instance, this.#isReplayable);
   }
 
   /** Writes take a connection of their own: one that has served before may be closed at any moment, and a write is never sent twice. */
@@ -75,16 +72,11 @@ export class Exchange implements SocketOwner, AnswerOwner {
   }
 
   connected(): void {
-    const { head, target, route } = this.#it;
     const socket = this.#visit!.socket!;
-    const length = writeRequestHead(head, target, this.#it, route, socket.instance.authority);
-    if (this.body === null) {
-      sendScratch(socket.socket, length, !socket.instance.isTls);
-      return this.#sent();
-    }
+    sendHead(this.#it, this.body, socket, this.#gateway.now());
+    if (this.body === null) return this.#sent();
     this.#phase = PHASE.sending;
-    this.body.attach(socket, length, this.#gateway.now());
-    this.#wait();
+    this.#deadline = Infinity;
     this.#client.deliverBody();
     if (this.#visit?.socket === socket) this.body.flush();
   }
@@ -95,47 +87,30 @@ export class Exchange implements SocketOwner, AnswerOwner {
     const visit = this.#visit!;
     const { route } = this.#it;
     if (this.body !== null) {
+      this.body.flush();
       visit.end = now + visit.upstream.options.timeouts.response;
       if (route.responseTimeout !== null) this.#totalEnd = now + route.responseTimeout;
     }
     if (this.#phase >= PHASE.answering) return;
     this.#phase = PHASE.waiting;
     const isReplayable = this.#isReplayable;
-    const { isFallback } = this.#outcome;
-    const hasFallback = mayFallBack({ kind: 'timeout', isReplayable, isFallback, hasBegun: false }, route);
+    const hasFallback =
+      !this.#outcome.isFallback && isReplayable && route.fallback !== null && route.fallbackOn.timeout;
     this.#deadline = visit.deadline(now, this.#totalEnd, isReplayable, hasFallback);
   }
 
   /** The client sent a piece of the body. Returns the position behind it, or the number of a fault. */
   pushBody(buffer: Buffer, from: number, to: number): number {
     const body = this.body!;
-    const end = body.push(buffer, from, to);
-    if (end < 0) return end;
-    if (body.isDone) {
-      body.flush();
-      this.#sent();
-    } else {
-      if (body.isBlocked) this.#client.pause();
-      this.#wait();
-    }
+    const end = body.push(buffer, from, to, this.#gateway.now());
+    if (end > 0 && body.isDone) this.#sent();
+    else if (body.isBlocked) this.#client.pause();
     return end;
   }
 
-  /** In the middle of a body the upstream's time runs only while it is the upstream that is waited for. */
-  #wait(): void {
-    if (this.#phase !== PHASE.sending) return;
-    const isUpstreams = this.body!.isBlocked || this.body!.isAwaited;
-    this.#deadline = isUpstreams
-      ? this.#gateway.now() + this.#visit!.upstream.options.timeouts.response
-      : Infinity;
-  }
-
   drained(): void {
-    const { body } = this;
-    if (body === null || !body.isBlocked) return;
-    body.isBlocked = false;
-    body.openWindow(this.#gateway.now());
-    this.#wait();
+    if (this.body?.isBlocked !== true) return;
+    this.body.unblock(this.#gateway.now());
     this.#client.resume();
   }
 
@@ -143,11 +118,9 @@ export class Exchange implements SocketOwner, AnswerOwner {
     const socket = this.#visit!.socket!;
     this.#relay.received(socket, buffer, from, to);
     if (this.#phase !== PHASE.answering) return;
-    const { limits } = this.#gateway;
-    if (this.#relay.isBlocked) {
-      socket.socket.pause();
-      this.#deadline = this.#gateway.now() + limits.slowReaderMs;
-    } else this.#deadline = this.#gateway.coarseNow() + limits.answerIdleMs;
+    const { slowReaderMs, answerIdleMs } = this.#gateway.limits;
+    this.#deadline = this.#gateway.coarseNow() + (this.#relay.isBlocked ? slowReaderMs : answerIdleMs);
+    if (this.#relay.isBlocked) socket.socket.pause();
   }
 
   /** The client has taken all that was written to it. */
@@ -162,33 +135,20 @@ export class Exchange implements SocketOwner, AnswerOwner {
   accept(head: AnswerHead, isUntilClose: boolean): string | null {
     const { route } = this.#it;
     this.#outcome.upstreamDid(head.status, null);
-    // 421 promises that nothing was done (RFC 9110 section 15.5.20).
-    const isUnwanted =
-      (head.status >= 500 && this.#isReplayable && route.fallbackOn.serverError) ||
-      (head.status === 421 && this.body === null);
-    if (isUnwanted && route.fallback !== null && !this.#outcome.isFallback && !this.#relay.hasBegun) {
+    const mayReplace = route.fallback !== null && !this.#outcome.isFallback && !this.#relay.hasBegun;
+    if (mayReplace && isUnwanted(head.status, this.#isReplayable, this.body !== null, route.fallbackOn)) {
       this.#leave('success');
-      this.#outcome.isFallback = true;
-      this.#enter(route.fallback);
-      return null;
+      return this.#fallBack();
     }
     this.#phase = PHASE.answering;
     this.#outcome.status = head.status;
-    const { minor, keepAlive } = this.#it.head;
-    const isUnfinished = this.body !== null && !this.body.isDone;
-    this.#closes =
-      !keepAlive ||
-      isUnfinished ||
-      this.#gateway.isDraining() ||
-      (minor === 0 && (isUntilClose || head.chunked));
-    return addedLines(head, route, minor, this.#closes);
+    const isDone = this.body === null || this.body.isDone;
+    this.#closes = this.#gateway.isDraining() || isLast(this.#it.head, isDone, head, isUntilClose);
+    return addedLines(head, route, this.#it.head.minor, this.#closes);
   }
 
   continued(): void {
-    if (this.body === null) return;
-    this.body.isAwaited = false;
-    this.body.openWindow(this.#gateway.now());
-    this.#wait();
+    this.body?.allow(this.#gateway.now());
   }
 
   answered(isClean: boolean): void {
@@ -200,62 +160,56 @@ export class Exchange implements SocketOwner, AnswerOwner {
     this.#deadline = now + this.#gateway.limits.slowReaderMs;
   }
 
-  malformed(): void {
-    this.#fail('protocol');
-  }
-
   finished(): void {
     if (!this.#relay.finished()) this.closed();
   }
 
   closed(): void {
-    this.#fail(this.#phase === PHASE.connecting ? 'connect' : 'reset');
+    this.fail(this.#phase === PHASE.connecting ? 'connect' : 'reset');
   }
 
-  /** Looks at the time. */
   tick(now: number): void {
     if (this.#phase < PHASE.answering && this.body?.isTooSlow(now)) return this.refuseBody(TOLD.bodyTooSlow);
-    if (now < this.#deadline || this.#phase === PHASE.over) return;
-    if (this.#relay.isBlocked) return this.#cut();
-    this.#fail(this.#phase === PHASE.connecting ? 'connect' : 'timeout');
+    const isUpstreamSlow =
+      this.#phase === PHASE.sending &&
+      this.body!.isStuck(now, this.#visit!.upstream.options.timeouts.response);
+    if ((now < this.#deadline && !isUpstreamSlow) || this.#outcome.isReported) return;
+    if (this.#relay.isBlocked) return this.#end(true);
+    this.fail(this.#phase === PHASE.connecting ? 'connect' : 'timeout');
   }
 
-  #fail(kind: FailureKind): void {
+  /** The try came to nothing: again, elsewhere, or the client is told. */
+  fail(kind: FailureKind): void {
     const visit = this.#visit;
     if (visit === null) return;
     const now = this.#gateway.now();
     const { route } = this.#it;
-    const { instance, tries } = visit;
-    const isStale = visit.isReused && kind === 'reset' && !this.#relay.hasReceived;
+    const { instance } = visit;
+    const { hasBegun, hasHead, hasReceived } = this.#relay;
+    const { isFallback } = this.#outcome;
+    const isReplayable = this.#isReplayable;
     const isUnsent = this.#phase === PHASE.connecting;
-    const { hasBegun, hasHead } = this.#relay;
-    const other = kind === 'open' ? null : visit.choose(now);
-    const failed = {
-      kind,
-      hasBegun,
-      isReplayable: this.#isReplayable,
-      isUnsent,
-      isStale,
-      tries,
-      hasOther: other !== null,
-      hasTime: now < this.#totalEnd,
-      isFallback: this.#outcome.isFallback,
-    };
+    const hasTime = now < this.#totalEnd;
+    const tried = visit.tried(kind, now, hasReceived);
+    const failed = { ...tried, hasBegun, isFallback, isReplayable, isUnsent, hasTime };
     let step = afterFailure(failed, route);
     if (step === 'other' && !visit.upstream.budget.take(now))
       step = mayFallBack(failed, route) ? 'fallback' : 'tell';
-    visit.drop(isStale ? null : 'failure', now);
+    visit.drop(tried.isStale ? null : 'failure', now);
     this.#relay.restart();
     if (step === 'again') return this.#ask(instance!, false);
-    if (step === 'other') return this.#ask(other!, this.#isReplayable);
+    if (step === 'other') return this.#ask(tried.other!, isReplayable);
     this.#outcome.upstreamDid(hasHead ? this.#outcome.status : 0, kind);
     this.#leave(null);
-    if (step === 'fallback') {
-      this.#outcome.isFallback = true;
-      return this.#enter(route.fallback!);
-    }
-    if (hasHead) return this.#cut();
+    if (step === 'fallback') return void this.#fallBack();
+    if (hasHead) return this.#end(true);
     this.#tell(TOLD_OF_FAILURE[kind]);
+  }
+
+  #fallBack(): null {
+    this.#outcome.isFallback = true;
+    this.#enter(this.#it.route.fallback!);
+    return null;
   }
 
   #leave(event: 'success' | null): void {
@@ -267,39 +221,30 @@ export class Exchange implements SocketOwner, AnswerOwner {
   /** The router answers itself. */
   #tell(told: Told): void {
     this.#outcome.status = told.status;
-    this.#report(false, told === TOLD.bodyTooSlow);
-    this.#client.answerProblem(told);
+    this.#outcome.report(false, told === TOLD.bodyTooSlow);
+    this.#client.answerOwn(problem(told));
   }
 
   /** A fault in the request's body: no complete request has reached the upstream, and none will. */
   refuseBody(told: Told): void {
+    if (this.#relay.hasHead) return this.#end(true);
     this.#leave(null);
-    if (this.#relay.hasHead) this.#cut();
-    else this.#tell(told);
-  }
-
-  /** The client's connection ends in the middle of its answer, so that nobody takes a part for the whole. */
-  #cut(): void {
-    this.#leave(null);
-    this.#end(true);
+    this.#tell(told);
   }
 
   /** The client is gone: so is the request, and nobody is to blame. */
   clientGone(): void {
-    if (this.#phase === PHASE.over) return;
+    if (this.#outcome.isReported) return;
     this.#leave(null);
-    this.#report(this.#relay.hasHead, true);
+    this.#outcome.report(this.#relay.hasHead, true);
   }
 
+  /** The end. `isCut`: in the middle of the answer, so that nobody takes a part for the whole. */
   #end(isCut: boolean): void {
-    if (this.#phase === PHASE.over) return;
-    this.#report(true, isCut);
+    if (this.#outcome.isReported) return;
+    this.#leave(null);
+    this.#outcome.report(true, isCut);
     if (isCut) this.#client.abort();
     else this.#client.over(this.#closes);
-  }
-
-  #report(isUpstreams: boolean, aborted: boolean): void {
-    this.#phase = PHASE.over;
-    this.#outcome.report(isUpstreams, aborted);
   }
 }

@@ -7,6 +7,7 @@ export class Outcome {
   /** Status that the client is sent; 0: none so far. */
   status = 0;
   isFallback = false;
+  isReported = false;
   #own: Observation['own'] = null;
   readonly #gateway: Gateway;
   readonly #view: RequestHead;
@@ -30,6 +31,7 @@ export class Outcome {
 
   /** The end. `isUpstreams`: the client got an upstream's answer, be it a part of it. */
   report(isUpstreams: boolean, aborted: boolean): void {
+    this.isReported = true;
     const answering = this.isFallback ? this.#route.fallback : this.#route.upstream;
     this.#gateway.observe({
       method: this.#view.method,

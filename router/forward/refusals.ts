@@ -41,3 +41,11 @@ export const TOLD_OF_FAILURE: Readonly<Record<FailureKind, Told>> = {
     detail: 'the upstream fails and is left alone for a moment; try again',
   },
 };
+
+/** Why nothing more may be sent to an upstream; null when something may. */
+export function refusalOf(
+  upstream: { inFlight: number; options: { maxInFlight: number } } | undefined,
+): Told | null {
+  if (!upstream) return TOLD.noUpstream;
+  return upstream.inFlight >= upstream.options.maxInFlight ? TOLD.overloaded : null;
+}

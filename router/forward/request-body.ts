@@ -1,7 +1,8 @@
 import { ChunkedBody, type ByteSink } from '../http/chunked.ts';
 import type { ReceivedHead } from '../http/head.ts';
-import { SCRATCH } from '../http/outgoing.ts';
+import { SCRATCH, writeRequestHead } from '../http/outgoing.ts';
 import type { Limits } from './limits.ts';
+import type { Forwarding } from './request.ts';
 import { sendScratch } from './scratch.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
@@ -13,8 +14,10 @@ export class RequestBody implements ByteSink {
   isDone = false;
   /** The upstream does not take any more for now. */
   isBlocked = false;
+  /** Since when it is the upstream that is waited for; Infinity while it is the client. */
+  waitsSince = Infinity;
   /** The client waits for 100 (Continue), or some other answer, before it sends. */
-  isAwaited: boolean;
+  #isAwaited: boolean;
   #socket: UpstreamSocket | null = null;
   #headLength = 0;
   #remaining: number;
@@ -25,7 +28,7 @@ export class RequestBody implements ByteSink {
 
   constructor(head: ReceivedHead, maxBody: number | null, limits: Limits) {
     this.#remaining = head.length;
-    this.isAwaited = head.expectsContinue;
+    this.#isAwaited = head.expectsContinue;
     this.#limits = limits;
     const max = maxBody ?? Number.MAX_SAFE_INTEGER;
     this.#chunked = head.chunked
@@ -37,7 +40,7 @@ export class RequestBody implements ByteSink {
   attach(socket: UpstreamSocket, headLength: number, now: number): void {
     this.#socket = socket;
     this.#headLength = headLength;
-    this.openWindow(now);
+    this.#turn(now);
   }
 
   get isAttached(): boolean {
@@ -45,19 +48,34 @@ export class RequestBody implements ByteSink {
   }
 
   /** Takes what the client sent. Returns the position behind the body, or the number of a fault. */
-  push(buffer: Buffer, from: number, to: number): number {
-    this.isAwaited = false;
+  push(buffer: Buffer, from: number, to: number, now: number): number {
+    this.#isAwaited = false;
+    this.waitsSince = Infinity;
     this.#windowBytes += to - from;
-    if (this.#chunked !== null) {
-      const end = this.#chunked.push(buffer, from, to, this);
-      this.isDone = this.#chunked.isDone;
-      return end;
-    }
+    const end =
+      this.#chunked === null ? this.#take(buffer, from, to) : this.#chunked.push(buffer, from, to, this);
+    this.isDone = this.#chunked === null ? this.#remaining === 0 : this.#chunked.isDone;
+    if (this.isBlocked) this.waitsSince = now;
+    return end;
+  }
+
+  #take(buffer: Buffer, from: number, to: number): number {
     const take = Math.min(this.#remaining, to - from);
     if (take > 0) this.bytes(buffer, from, from + take);
     this.#remaining -= take;
-    this.isDone = this.#remaining === 0;
     return from + take;
+  }
+
+  /** The upstream takes more again. */
+  unblock(now: number): void {
+    this.isBlocked = false;
+    this.#turn(now);
+  }
+
+  /** The client was told to go on. */
+  allow(now: number): void {
+    this.#isAwaited = false;
+    this.#turn(now);
   }
 
   /** Sends the head when no piece of the body took it along. */
@@ -83,18 +101,24 @@ export class RequestBody implements ByteSink {
     if (!isTaken && socket.writableLength > 0) this.isBlocked = true;
   }
 
-  /** The client's time for the next bytes starts now. */
-  openWindow(now: number): void {
+  /** From now on it is the client, or else the upstream, that is waited for. */
+  #turn(now: number): void {
+    this.waitsSince = this.#isAwaited || this.isBlocked ? now : Infinity;
     this.#windowEnd = now + this.#limits.bodyWindowMs;
     this.#windowBytes = 0;
   }
 
+  /** True when the upstream has been waited for longer than that. */
+  isStuck(now: number, patience: number): boolean {
+    return now - this.waitsSince >= patience;
+  }
+
   /** True when the client has had a whole window and sent next to nothing. */
   isTooSlow(now: number): boolean {
-    if (this.isDone || this.isBlocked || this.isAwaited || this.#socket === null || now < this.#windowEnd)
+    if (this.isDone || this.waitsSince !== Infinity || this.#socket === null || now < this.#windowEnd)
       return false;
     const isSlow = this.#windowBytes < this.#limits.bodyWindowBytes;
-    this.openWindow(now);
+    this.#turn(now);
     return isSlow;
   }
 }
@@ -102,4 +126,16 @@ export class RequestBody implements ByteSink {
 /** True when a head announces a body. */
 export function hasBody(head: ReceivedHead): boolean {
   return head.chunked || head.length > 0;
+}
+
+/** Sends the head of a request; with a body, the head waits for its first piece (`flush` sends it without). */
+export function sendHead(
+  it: Forwarding,
+  body: RequestBody | null,
+  socket: UpstreamSocket,
+  now: number,
+): void {
+  const length = writeRequestHead(it.head, it.target, it, it.route, socket.instance.authority);
+  if (body !== null) body.attach(socket, length, now);
+  else sendScratch(socket.socket, length, !socket.instance.isTls);
 }

@@ -56,3 +56,13 @@ export function mayFallBack(
 export function isSafe(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
+
+/** True when the fallback's answer is better than this one. 421 promises that nothing was done (RFC 9110 section 15.5.20), so a write may go on. */
+export function isUnwanted(
+  status: number,
+  isReplayable: boolean,
+  hasBody: boolean,
+  on: Route['fallbackOn'],
+): boolean {
+  return (status >= 500 && isReplayable && on.serverError) || (status === 421 && !hasBody);
+}

@@ -19,6 +19,9 @@ export interface SocketOwner {
 const HEADROOM = 4096;
 const READ_BYTES = 64 * 1024;
 
+/** How long an answer may still be read after a write has failed, in milliseconds. */
+const READ_AFTER_WRITE = 100;
+
 /**
  * One connection to an instance. Plain sockets read into a buffer of their own again and again, as long as nobody keeps it: when a client could
  * not take what was read at once, `keep()` says so and the next read gets new memory.
@@ -42,6 +45,7 @@ export class UpstreamSocket {
     this.instance = instance;
     this.owner = owner;
     this.socket = instance.isTls ? this.#openTls() : this.#openPlain();
+    this.#outliveFailedWrites();
     this.socket.on(instance.isTls ? 'secureConnect' : 'connect', () => this.owner?.connected());
     this.socket.on('drain', () => this.owner?.drained());
     this.socket.on('end', () => (this.owner ? this.owner.finished() : this.destroy()));
@@ -83,6 +87,22 @@ export class UpstreamSocket {
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk, 0, chunk.length));
     return socket;
+  }
+
+  /**
+   * An upstream that answers early (401, 413) and closes makes our next write fail, while its answer lies unread in the kernel. Node would close
+   * the socket for the write; this gives the answer its moment to be read.
+   */
+  #outliveFailedWrites(): void {
+    const { socket } = this;
+    const destroy = socket.destroy.bind(socket);
+    let isLate = false;
+    socket.destroy = (error?: NodeJS.ErrnoException) => {
+      if (error?.syscall !== 'write' || isLate || this.owner === null) return destroy(error);
+      isLate = true;
+      setTimeout(() => destroy(error), READ_AFTER_WRITE).unref();
+      return socket;
+    };
   }
 
   #receive(buffer: Buffer, from: number, to: number): void {

@@ -1,6 +1,7 @@
 import type { BreakerEvent } from '../instances/breaker.ts';
 import type { Instance } from '../instances/instance.ts';
 import { tryDeadline } from './deadline.ts';
+import type { Failed, FailureKind } from './retry.ts';
 import type { Upstream } from './upstream.ts';
 import { UpstreamSocket, type SocketOwner } from './upstream-socket.ts';
 
@@ -52,6 +53,17 @@ export class Visit {
     if (mayServeAgain && !this.instance!.isRetired) this.upstream.release(socket!, now);
     else socket!.destroy();
     this.leave('success', now);
+  }
+
+  /** What retry.ts wants to know about a try that failed, and who could be asked next. */
+  tried(
+    kind: FailureKind,
+    now: number,
+    hasReceived: boolean,
+  ): Pick<Failed, 'kind' | 'isStale' | 'tries' | 'hasOther'> & { other: Instance | null } {
+    const other = kind === 'open' ? null : this.choose(now);
+    const isStale = this.isReused && kind === 'reset' && !hasReceived;
+    return { kind, isStale, tries: this.tries, hasOther: other !== null, other };
   }
 
   /** Ends the current try; null: its end says nothing about the instance. */

@@ -30,7 +30,7 @@ export const FAULT = {
   TRAILER: -22,
   BODY_TOO_LARGE: -23,
   STATUS_LINE: -24,
-  TARGET_TOO_LONG: -25,
+  TARGET_AMBIGUOUS: -25,
 } as const;
 
 const bad = (code: string, detail: string): Fault => ({ status: 400, code, detail });
@@ -84,11 +84,7 @@ const TABLE: readonly Fault[] = [
   bad('TRAILER', 'the trailer section is malformed or longer than this server takes'),
   { status: 413, code: 'BODY_TOO_LARGE', detail: 'the body is longer than this route takes' },
   bad('STATUS_LINE', 'the status line is malformed (RFC 9112 section 4)'),
-  {
-    status: 414,
-    code: 'TARGET_TOO_LONG',
-    detail: 'a path that can be read in several ways is taken up to 2048 bytes only',
-  },
+  bad('TARGET_AMBIGUOUS', 'the path can be read in more ways than can be looked at'),
 ];
 
 /** What a fault number means. */

@@ -150,3 +150,10 @@ function judge(head: ReceivedHead): number {
   }
   return 0;
 }
+
+/** True when a head can't be complete yet: without a line's end in the newest piece it is no more complete than it was. */
+export function cannotEnd(bytes: Buffer, newest: Buffer, longest: number): boolean {
+  return (
+    bytes.length > 512 && bytes.length <= longest && newest.length < bytes.length && !newest.includes(10)
+  );
+}

@@ -15,7 +15,7 @@ export interface CanonicalPath {
 }
 
 /** An ambiguous path longer than this is refused: all its readings have to be looked up. In bytes. */
-export const MAX_AMBIGUOUS = 2048;
+const MAX_AMBIGUOUS = 2048;
 
 /**
  * End of a path that is its own normal form: the position of `?`, or `to`; -1 when it must be looked at closely. Most paths are plain, and
@@ -41,12 +41,11 @@ export function endOfPlainPath(bytes: Buffer, from: number, to: number): number 
 
 /** Normal form, or readings, of a path that starts with `/` and holds visible ASCII without `?` and `#`. */
 export function canonicalPath(raw: string): CanonicalPath {
-  if (isAmbiguous(raw)) return { path: raw, readings: readingsOf(raw) };
+  if (isAmbiguous(raw)) return { path: raw, readings: raw.length > MAX_AMBIGUOUS ? [] : readingsOf(raw) };
   return { path: withoutDotSegments(normalEscapes(raw)), readings: null };
 }
 
-/** True when servers differ about what the path means. */
-export function isAmbiguous(raw: string): boolean {
+function isAmbiguous(raw: string): boolean {
   return /[\\"<>^`{|};]|\/\/|%(?![0-9A-Fa-f]{2})|%(?:2f|5c|0[0-9a-f]|1[0-9a-f]|7f)/i.test(raw);
 }
 
@@ -73,8 +72,10 @@ function withoutDotSegments(path: string): string {
   return `/${kept.join('/')}`;
 }
 
-/** What servers are known to do to a path, in the order in which they do it. */
+/** What servers are known to do to a path. */
 const HABITS: readonly ((path: string) => string)[] = [
+  normalEscapes,
+  withoutDotSegments,
   (path) => path.replace(/["<>^`{|}]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`),
   (path) =>
     path.replace(/%u00([0-9A-Fa-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
@@ -85,12 +86,20 @@ const HABITS: readonly ((path: string) => string)[] = [
   (path) => path.replace(/\/{2,}/g, '/'),
 ];
 
-/** All that comes of having some of the habits and not others. */
+/** A path with more readings than this is refused: nobody sends one in good faith, and all have to be looked up. */
+const MAX_READINGS = 256;
+
+/** All that comes of the habits, some or all, in any order, again and again. */
 function readingsOf(raw: string): string[] {
-  let readings = new Set([raw, normalEscapes(raw)]);
-  for (const habit of HABITS) readings = new Set([...readings, ...[...readings].map(habit)]);
-  const resolved = [...readings].map((reading) => withoutDotSegments(normalEscapes(reading)));
-  // Dot segments may leave slashes to merge, and merging may leave dot segments.
-  const merged = resolved.map((reading) => withoutDotSegments(reading.replace(/\/{2,}/g, '/')));
-  return [...new Set([...readings, ...resolved, ...merged])];
+  const readings = new Set([raw]);
+  for (const reading of readings) {
+    for (const habit of HABITS) readings.add(habit(reading));
+    if (readings.size > MAX_READINGS) break;
+  }
+  return [...readings];
+}
+
+/** True when not all readings of an ambiguous path could be listed. */
+export function hasTooManyReadings({ path, readings }: CanonicalPath): boolean {
+  return readings !== null && (path.length > MAX_AMBIGUOUS || readings.length > MAX_READINGS);
 }

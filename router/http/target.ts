@@ -2,7 +2,7 @@ import { FAULT } from './faults.ts';
 import type { ReceivedHead } from './head.ts';
 import { isAuthority } from './host.ts';
 import { latin1 } from './latin1.ts';
-import { MAX_AMBIGUOUS, canonicalPath, endOfPlainPath, isAmbiguous } from './path.ts';
+import { canonicalPath, endOfPlainPath, hasTooManyReadings } from './path.ts';
 
 /** Where a request goes, whatever form its target had (RFC 9112 section 3.2). */
 export interface Target {
@@ -57,8 +57,9 @@ function canonicalise(text: string, method: string): Omit<Target, 'isVerbatim'> 
   }
   const question = rest.indexOf('?');
   const raw = question === -1 ? rest : rest.slice(0, question);
-  if (raw.length > MAX_AMBIGUOUS && isAmbiguous(raw)) return FAULT.TARGET_TOO_LONG;
-  return { ...canonicalPath(raw), query: question === -1 ? '' : rest.slice(question), authority };
+  const canonical = canonicalPath(raw);
+  if (hasTooManyReadings(canonical)) return FAULT.TARGET_AMBIGUOUS;
+  return { ...canonical, query: question === -1 ? '' : rest.slice(question), authority };
 }
 
 /** What the data path would make of a target given as text; null when it would refuse it. */

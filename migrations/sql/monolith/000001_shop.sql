@@ -30,9 +30,12 @@ CREATE TABLE orders (
   currency    text NOT NULL,
   created_at  timestamptz NOT NULL DEFAULT now(),
   -- NULL until the mail server took the confirmation; what is still NULL is sent again.
-  mailed_at   timestamptz
+  mailed_at   timestamptz,
+  -- How often the mail server refused this one, and when it is tried next: one bad address must not hold up the others.
+  mail_refusals integer NOT NULL DEFAULT 0,
+  mail_after  timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX orders_unmailed ON orders (id) WHERE mailed_at IS NULL;
+CREATE INDEX orders_unmailed ON orders (mail_after, id) WHERE mailed_at IS NULL;
 
 -- The keys that sign session tokens. Kept in the database so that a restart logs nobody out and two monoliths agree.
 CREATE TABLE signing_keys (
