@@ -117,7 +117,8 @@ function replaceCopy(native: string, copy: string): void {
     cpSync(native, fresh, { recursive: true, verbatimSymlinks: true, filter: isNeeded });
     linkLibraries(fresh);
     chmodSync(fresh, 0o755);
-    if (statSync(copy, { throwIfNoEntry: false })) {
+    // Whoever was faster may be running from a whole copy by now: only an incomplete one is put aside.
+    if (statSync(copy, { throwIfNoEntry: false }) && !isComplete(native, copy)) {
       // A server may be running from the incomplete one: its open files outlive the name.
       const old = mkdtempSync(`${copy}-`);
       renameSync(copy, join(old, 'old'));
