@@ -3,8 +3,8 @@ import { Counter, Registry } from '@prometheus-io/client';
 import pg from 'pg';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
+import { cleanIncoming } from './blobs.ts';
 import { readConfig, type Config } from './config.ts';
-import { cleanUploads } from './images-store.ts';
 import { startMail } from './mail.ts';
 import { openSessions } from './sessions.ts';
 
@@ -37,12 +37,8 @@ const app = createApp({
   isDraining: () => isDraining,
   log,
 });
-const clean = (): Promise<void> =>
-  cleanUploads({ pool, blobDir: config.blobDir }).catch((error: unknown) =>
-    log.warn({ err: error }, 'uploads that were cut off could not be cleared up'),
-  );
-await clean();
-const cleaning = setInterval(() => void clean(), 3_600_000);
+await cleanIncoming(config.blobDir);
+const cleaning = setInterval(() => void cleanIncoming(config.blobDir), 3_600_000);
 
 const server = createServer(
   { requestTimeout: config.requestTimeout, headersTimeout: 10_000, keepAliveTimeout: 65_000 },

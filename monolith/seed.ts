@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { store } from './images-store.ts';
+import { store } from './images.ts';
 import { photograph, type Rgb, type Still } from './pictures.ts';
 import { hashPassword } from './sessions.ts';
 

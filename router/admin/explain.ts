@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
 import type { Snapshot } from '../flags/snapshot.ts';
-import { canonicalise } from '../forward/target.ts';
+import { canonicalTarget } from '../http/target.ts';
 import { matchedMethod } from '../pipeline.ts';
 import { decide } from '../request/decide.ts';
 import type { ExplainJson } from './protocol.ts';
@@ -26,7 +26,7 @@ export function explain(
   if (!target?.startsWith('/')) throw new Problem('BAD_REQUEST', 'path is missing, or does not begin with /');
   const headers = new Map([query['header'] ?? []].flat().map((line) => splitHeader(String(line))));
   const header = (name: string): string | undefined => headers.get(name);
-  const canonical = canonicalise(target);
+  const canonical = canonicalTarget(target);
   const base = { route: null, stage: null, percent: null, fallback: null, version: snapshot.version };
   if (canonical === null)
     return { ...base, feature: null, upstream: 'none', reason: 'REFUSED', path: target };
