@@ -66,12 +66,10 @@ try {
     for (let round = 0; round < 3 && workload.body === 0; round++) {
       for (const { contestant, port } of started.filter((each) => each.contestant.hasPolicy)) {
         const sorted = await fixedRate(workload, port, RATE, 2);
-        latencies
-          .get(contestant.name)!
-          .push({
-            p50: sorted[Math.floor(sorted.length / 2)]!,
-            p99: sorted[Math.floor(sorted.length * 0.99)]!,
-          });
+        latencies.get(contestant.name)!.push({
+          p50: sorted[Math.floor(sorted.length / 2)]!,
+          p99: sorted[Math.floor(sorted.length * 0.99)]!,
+        });
       }
     }
     for (const { name } of contestants) {
