@@ -37,13 +37,14 @@ export function explain(
   if (!matched)
     return { ...base, feature: null, upstream: snapshot.config.default, reason: 'NO_ROUTE', path };
   const key = one('key');
-  const asked = { method, path, host: one('host') ?? '', header, key: () => key || null };
+  const asked = { method, path, host: one('host') ?? '', header };
   const { feature, upstream, reason, stage, percent, version } = decide(
     matched.feature,
     snapshot.config.default,
     asked,
     overrideKey,
     now,
+    () => key || null,
   );
   return {
     feature,

@@ -45,7 +45,10 @@ export interface Reply {
   };
 }
 
-/** Where one request goes and what is done to it on the way. Frozen; made from exactly one snapshot. */
+/**
+ * Where a request goes and what is done to it on the way. Made from exactly one snapshot, and the same object for all requests that are
+ * treated alike: whoever counts may count by it.
+ */
 export interface Route {
   readonly upstream: string;
   /** Upstream that answers a safe request when the first one failed before its answer had begun; null: nobody. */
@@ -64,8 +67,8 @@ export interface Route {
   readonly stripHeaders: readonly string[];
   /** Cookies that never reach an upstream. */
   readonly stripCookies: readonly string[];
-  /** A Set-Cookie value to add, on HTML answers that no shared cache may keep only; null: none. */
-  readonly issueCookie: string | null;
+  /** Makes a Set-Cookie value, which is added to HTML answers that no shared cache may keep, only to those; null: none. */
+  readonly issueCookie: (() => string) | null;
   /** Value of the Server-Timing header added to the answer; null: none (traffic that belongs to no feature). */
   readonly serverTiming: string | null;
   /** Whatever the decider wants to see again in the observation (feature, reason, stage, version). */

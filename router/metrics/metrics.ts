@@ -1,8 +1,9 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client';
+import { Counter, Gauge, Registry, collectDefaultMetrics } from '@prometheus-io/client';
 import type { Current } from '../flags/current.ts';
 import { STAGES } from '../flags/stage.ts';
 import type { Observation } from '../forward/plan.ts';
 import type { Decision } from '../request/decide.ts';
+import { createTraffic } from './traffic.ts';
 
 export interface Metrics {
   observe(observation: Observation): void;
@@ -11,27 +12,14 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-/** Seconds. Fine around the tens of milliseconds where most answers are, coarse above. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-
 /** What operators watch, per feature and side. The feature label is empty for traffic that belongs to none. */
 export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const requests = new Counter({
-    name: 'strangler_requests_total',
-    help: 'Requests, by feature, the upstream that was decided on, the one that answered ("router": none did), the reason and the status',
-    labelNames: ['feature', 'upstream', 'answered_by', 'reason', 'status'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'strangler_request_duration_seconds',
-    help: 'From the head read to the last byte of the answer',
-    labelNames: ['feature', 'upstream'],
-    buckets: BUCKETS,
-    registers,
-  });
+  const traffic = createTraffic();
+  // The library's type wants its own classes; what it calls is `name` and `get`.
+  for (const metric of traffic.metrics) registry.registerMetric(metric as unknown as Counter);
   const failures = new Counter({
     name: 'strangler_upstream_failures_total',
     help: 'Answers the decided upstream did not give, or gave as 5xx, before any fallback',
@@ -46,34 +34,13 @@ export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Me
   });
   featureGauges(current, registers);
 
-  // Label lookups cost more than counting, so the counter of each combination that occurs is kept.
-  const counters = new Map<string, { inc(): void }>();
-  const timers = new Map<string, { observe(seconds: number): void }>();
   return {
     observe(observation) {
-      const { route, status, answeredBy, own } = observation;
-      const decision = (route?.decision ?? null) as Decision | null;
-      const feature = decision?.feature ?? '';
-      const upstream = route?.upstream ?? '';
-      const id = `${feature}\n${upstream}\n${answeredBy}\n${decision?.reason}\n${status}`;
-      let counter = counters.get(id);
-      if (!counter) {
-        counter = requests.labels(
-          feature,
-          upstream,
-          answeredBy ?? 'router',
-          decision?.reason ?? 'NO_ROUTE',
-          String(status),
-        );
-        counters.set(id, counter);
-      }
-      counter.inc();
-      const timerId = `${feature}\n${upstream}`;
-      let timer = timers.get(timerId);
-      if (!timer) timers.set(timerId, (timer = duration.labels(feature, upstream)));
-      timer.observe(observation.milliseconds / 1000);
+      traffic.observe(observation);
+      const { route, own } = observation;
+      const feature = ((route?.decision ?? null) as Decision | null)?.feature ?? '';
       if (own && (own.failure !== null || own.status >= 500))
-        failures.labels(feature, upstream, own.failure ?? '5xx').inc();
+        failures.labels(feature, route?.upstream ?? '', own.failure ?? '5xx').inc();
       if (observation.aborted) aborted.labels(feature).inc();
     },
     text: () => registry.metrics(),

@@ -2,7 +2,7 @@ import type { Config, FeatureConfig } from '../config/schema.ts';
 import type { EvaluationContext, FlagState } from '../flags/read.ts';
 import type { Stage } from '../flags/stage.ts';
 import { cookieValue } from './cookie.ts';
-import type { ReadHeader } from './key.ts';
+import { keyOf, type Headed } from './key.ts';
 import { readOverride } from './override.ts';
 
 /** Why a request goes where it goes, in the order in which the reasons are tried. */
@@ -31,53 +31,48 @@ export interface DecidedFeature {
   readonly frozen: (upstream: string, reason: Reason) => Decision;
 }
 
-export interface Asked {
+/** The request, as far as deciding looks at it. */
+export interface Asked extends Headed {
   readonly method: string;
   readonly path: string;
   readonly host: string;
-  readonly header: ReadHeader;
-  /** The key that decides the side; only asked for when a share does. */
-  readonly key: () => string | null;
 }
 
 /** Makes the decisions of a feature, each distinct one only once a snapshot: deciding allocates nothing but the context. */
 export function decisions(name: string, flag: FlagState, version: string): DecidedFeature['frozen'] {
-  const made = new Map<string, Decision>();
+  const made: Partial<Record<Reason, Map<string, Decision>>> = {};
   return (upstream, reason) => {
-    const id = `${reason} ${upstream}`;
-    let decision = made.get(id);
+    const known = (made[reason] ??= new Map());
+    let decision = known.get(upstream);
     if (!decision) {
-      decision = Object.freeze({
-        feature: name,
-        upstream,
-        reason,
-        stage: flag.stage,
-        version,
-        percent: flag.percent,
-      });
-      made.set(id, decision);
+      const { stage, percent } = flag;
+      decision = Object.freeze({ feature: name, upstream, reason, stage, version, percent });
+      known.set(upstream, decision);
     }
     return decision;
   };
 }
 
-/** kill → retired → signed override → stage → key → targeting → bucket. Pure but for the clock and the key it is given. */
+/**
+ * kill → retired → signed override → stage → key → targeting → bucket. Pure but for the clock it is given. `keyFor` finds the key that decides the
+ * side; it is only asked when a share does.
+ */
 export function decide(
   feature: DecidedFeature,
   fallback: Config['default'],
   asked: Asked,
   overrideKey: string | null,
   now: () => number,
+  keyFor: typeof keyOf = keyOf,
 ): Decision {
   const { config, flag, frozen } = feature;
   if (feature.killed) return frozen(fallback, 'KILLED');
   if (flag.stage === 'retired') return frozen(config.upstream, 'RETIRED');
-  const side =
-    overrideKey === null ? null : overriddenSide(feature, fallback, asked.header, overrideKey, now);
+  const side = overrideKey === null ? null : overriddenSide(feature, fallback, asked, overrideKey, now);
   if (side !== null) return frozen(side, 'OVERRIDE');
   if (flag.stage === 'live') return frozen(config.upstream, 'STAGE');
   if (flag.stage !== 'canary') return frozen(fallback, 'STAGE');
-  const key = asked.key();
+  const key = keyFor(config.key, asked);
   if (key === null) return frozen(fallback, 'NO_KEY');
   const context: EvaluationContext = {
     targetingKey: key,
@@ -96,15 +91,15 @@ export function decide(
 function overriddenSide(
   feature: DecidedFeature,
   fallback: string,
-  header: ReadHeader,
+  asked: Headed,
   key: string,
   now: () => number,
 ): string | null {
   const { override, upstream } = feature.config;
   if (!override) return null;
   const tokens = [
-    override.header && header(override.header),
-    override.cookie && cookieValue(header('cookie'), override.cookie),
+    override.header && asked.header(override.header),
+    override.cookie && cookieValue(asked.header('cookie'), override.cookie),
   ];
   for (const token of tokens) {
     const found = token ? readOverride(token, key, now()) : null;

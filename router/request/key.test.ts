@@ -5,7 +5,7 @@ import { readOverride, signOverride } from './override.ts';
 
 const token = (claims: object): string =>
   `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
-const headers = (values: Record<string, string>) => (name: string) => values[name];
+const headers = (values: Record<string, string>) => ({ header: (name: string) => values[name] });
 
 describe('keys', () => {
   const sources = [{ header: 'x-user-id' }, { cookie: 'sid', claim: 'sub' }, { issue: 'strangler_id' }];

@@ -1,18 +1,20 @@
 import type { KeySource } from '../config/schema.ts';
 import { cookieValue } from './cookie.ts';
 
-/** Reads a header of the request by its lower-case name. */
-export type ReadHeader = (name: string) => string | undefined;
+/** What has headers: reads one by its lower-case name. */
+export interface Headed {
+  header(name: string): string | undefined;
+}
 
 /** The key that decides a request's side: the first source that is present and not empty; null when none is. */
-export function keyOf(sources: readonly KeySource[], header: ReadHeader): string | null {
+export function keyOf(sources: readonly KeySource[], asked: Headed): string | null {
   for (const source of sources) {
     const key =
       'header' in source
-        ? header(source.header)
+        ? asked.header(source.header)
         : 'issue' in source
-          ? cookieValue(header('cookie'), source.issue)
-          : fromCookie(source, header);
+          ? cookieValue(asked.header('cookie'), source.issue)
+          : fromCookie(source, asked);
     if (key) return key;
   }
   return null;
@@ -20,9 +22,9 @@ export function keyOf(sources: readonly KeySource[], header: ReadHeader): string
 
 function fromCookie(
   source: { readonly cookie: string; readonly claim?: string | undefined },
-  header: ReadHeader,
+  asked: Headed,
 ): string | undefined {
-  const value = cookieValue(header('cookie'), source.cookie);
+  const value = cookieValue(asked.header('cookie'), source.cookie);
   return value === undefined || source.claim === undefined ? value : claimOf(value, source.claim);
 }
 

@@ -1,0 +1,92 @@
+import type { MatchedRoute, Snapshot } from './flags/snapshot.ts';
+import type { Route } from './forward/plan.ts';
+import type { Decision } from './request/decide.ts';
+
+/** The plans of one snapshot. */
+export interface Plans {
+  readonly snapshot: Snapshot;
+  /** What is done with a request of this route (null: of no feature) and decision; `cookie` is the one to issue, if any. */
+  route(
+    matched: MatchedRoute | null,
+    decision: Decision | null,
+    cookie: string | null,
+    isSecure: boolean,
+  ): Route;
+}
+
+const NO_FALLBACK = { connect: false, timeout: false, serverError: false };
+
+/** There are few distinct plans, so each is made once and handed out again: planning a request costs some look-ups and makes nothing. */
+export function plansOf(snapshot: Snapshot, newId: () => string): Plans {
+  const overrides = Object.values(snapshot.config.features).flatMap((feature) => feature.override ?? []);
+  // Overrides are between the client and the router: an upstream that saw one could replay it.
+  const stripped = {
+    stripHeaders: [...new Set(overrides.flatMap((override) => override.header ?? []))],
+    stripCookies: [...new Set(overrides.flatMap((override) => override.cookie ?? []))],
+  };
+  const passThrough = {
+    upstream: snapshot.config.default,
+    fallback: null,
+    fallbackOn: NO_FALLBACK,
+    maxBody: null,
+    responseTimeout: null,
+    ...stripped,
+    serverTiming: null,
+    decision: null,
+  };
+  const made = new Map<MatchedRoute | null, Map<Decision | null, Map<string | null, Route>>>();
+
+  return {
+    snapshot,
+    route(matched, decision, cookie, isSecure) {
+      const key = cookie === null ? null : isSecure ? `${cookie}; Secure` : cookie;
+      const known = made.get(matched)?.get(decision)?.get(key);
+      if (known) return known;
+      const base = matched && decision ? diverted(snapshot, matched, decision, stripped) : passThrough;
+      const route = Object.freeze({
+        ...base,
+        issueCookie: cookie === null ? null : cookieMaker(cookie, isSecure, newId),
+      });
+      const byDecision = made.get(matched) ?? new Map<Decision | null, Map<string | null, Route>>();
+      const byCookie = byDecision.get(decision) ?? new Map<string | null, Route>();
+      made.set(matched, byDecision.set(decision, byCookie.set(key, route)));
+      return route;
+    },
+  };
+}
+
+function diverted(
+  snapshot: Snapshot,
+  { feature, route }: MatchedRoute,
+  decision: Decision,
+  stripped: Pick<Route, 'stripHeaders' | 'stripCookies'>,
+): Omit<Route, 'issueCookie'> {
+  const { config } = feature;
+  const mayFallBack =
+    decision.upstream !== snapshot.config.default &&
+    route.effect === 'read' &&
+    decision.stage !== 'retired' &&
+    config.data !== 'own';
+  const { on } = config.fallback;
+  const share = decision.stage === 'canary' && decision.percent !== null ? ` ${decision.percent} %` : '';
+  return {
+    upstream: decision.upstream,
+    fallback: mayFallBack && on.length > 0 ? snapshot.config.default : null,
+    fallbackOn: {
+      connect: on.includes('connect'),
+      timeout: on.includes('timeout'),
+      serverError: on.includes('5xx'),
+    },
+    maxBody: route.maxBody ?? null,
+    responseTimeout: route.timeout ?? null,
+    ...stripped,
+    serverTiming: `strangler;desc="${decision.upstream}, ${decision.stage}${share}"`,
+    decision,
+  };
+}
+
+/** A cookie of its own for every answer, kept for a year. */
+function cookieMaker(name: string, isSecure: boolean, newId: () => string): () => string {
+  const attributes = `; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
+  return () => `${name}=${newId()}${attributes}`;
+}
