@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { createAdmin } from './admin/api.ts';
 import { adminToken } from './admin/token.ts';
+import { readCertificate, watchCertificate } from './certificate.ts';
 import { stateFolder } from './config/state.ts';
 import { viewOf } from './flags/view.ts';
 import { loadCurrent, type Current } from './flags/current.ts';
@@ -13,11 +14,11 @@ import { createDataPath } from './forward/datapath.ts';
 import { listen } from './forward/listener.ts';
 import { openJournal } from './journal/journal.ts';
 import { journalFileEdits, settleIntents, type Seen } from './journal/watch.ts';
+import { createDiscovery } from './discovery.ts';
 import { createRequestLog } from './metrics/log.ts';
 import { createEvidence } from './metrics/evidence.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createPipeline } from './pipeline.ts';
-import { upstreamOptions } from './upstreams.ts';
 
 export interface ServeOptions {
   /** Path of strangler.yaml; other paths in it are relative to its folder. */
@@ -65,9 +66,10 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
     trust: () => current.snapshot().config.trust.proxies,
     log,
   });
-  dataPath.setUpstreams(upstreamOptions(config));
+  const discovery = createDiscovery({ setUpstreams: dataPath.setUpstreams, log });
+  discovery.use(config);
   current.onSwap((_before, after) => {
-    dataPath.setUpstreams(upstreamOptions(after.config));
+    discovery.use(after.config);
     journalFileEdits(journal, seen(), now());
     log.info(
       {
@@ -95,9 +97,17 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
       log,
     }),
   );
-  const traffic = await listen(config.listen, dataPath);
+  const traffic = await listen(
+    config.listen,
+    dataPath,
+    config.tls ? { tls: readCertificate(config.tls, configPath) } : {},
+  );
   const adminUrl = await listenAdmin(admin, config.admin.listen);
-  const watcher = watchFiles(current, log);
+  const watchers = [
+    watchFiles(current, log),
+    discovery,
+    ...(config.tls ? [watchCertificate(config.tls, configPath, log, traffic.setTls)] : []),
+  ];
   const flushing = setInterval(evidence.flush, 5000);
   log.info({ url: traffic.url, admin: adminUrl, version: current.snapshot().version }, 'the router serves');
 
@@ -114,7 +124,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
       traffic.close();
       await dataPath.drain(deadline);
       clearInterval(flushing);
-      watcher.close();
+      for (const watcher of watchers) watcher.close();
       evidence.flush();
       journal.close();
       admin.close();

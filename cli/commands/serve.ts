@@ -15,6 +15,8 @@ export async function serveCommand(options: { readonly config: string }): Promis
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
       throw new Failure(2, [`can't listen: ${message}`]);
+    if (code === 'ENOENT' || code?.startsWith('ERR_OSSL') || code?.startsWith('ERR_CRYPTO'))
+      throw new Failure(2, [`tls: the key and the certificate can't be used: ${message}`]);
     throw error;
   });
   process.on('SIGHUP', serving.reload);

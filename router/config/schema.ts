@@ -50,10 +50,31 @@ const origin = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** `_images._tcp.shop.internal`, or the same with scheme and interval. */
+const srvName = z
+  .string()
+  .regex(/^_[a-z0-9-]+\._tcp(\.[a-z0-9-]+)+\.?$/i, 'is not an SRV name like _images._tcp.shop.internal');
+const server = z
+  .string()
+  .regex(
+    /^(?:[0-9.]+|\[[0-9a-f:]+\])(?::\d{1,5})?$/i,
+    'is not the address of a name server like 127.0.0.1:8600',
+  );
+const srv = z.union([
+  srvName.transform((name) => ({ name, scheme: 'http' as const, server: null, interval: 5000 })),
+  z.strictObject({
+    name: srvName,
+    scheme: z.enum(['http', 'https']).default('http'),
+    server: server.nullable().default(null),
+    interval: milliseconds().default(5000),
+  }),
+]);
+
 const upstream = z
   .strictObject({
     url: origin.optional(),
     urls: z.array(origin).min(1).optional(),
+    dns: srv.optional(),
     timeouts: z
       .strictObject({
         connect: milliseconds().default(1000),
@@ -64,10 +85,14 @@ const upstream = z
     maxInFlight: z.number().int().positive().default(1024),
   })
   .refine(
-    (value) => (value.url === undefined) !== (value.urls === undefined),
-    'needs exactly one of url and urls',
+    ({ url, urls, dns }) => [url, urls, dns].filter((each) => each !== undefined).length === 1,
+    'needs exactly one of url, urls and dns',
   )
-  .transform(({ url, urls, ...rest }) => ({ urls: urls ?? [url!], ...rest }));
+  .transform(({ url, urls, dns, ...rest }) => ({
+    urls: urls ?? (url === undefined ? null : [url]),
+    dns: dns ?? null,
+    ...rest,
+  }));
 
 const network = z.string().refine((text) => {
   const [address = '', bits] = text.split('/');
@@ -135,6 +160,7 @@ const feature = z.strictObject({
 
 export const schema = z.strictObject({
   listen: listen.prefault('127.0.0.1:8080'),
+  tls: z.strictObject({ key: z.string().min(1), cert: z.string().min(1) }).optional(),
   admin: z.strictObject({ listen: listen.prefault('127.0.0.1:8081') }).prefault({}),
   flags: z.strictObject({ file: z.string().min(1), writable: z.boolean().default(true) }),
   trust: z.strictObject({ proxies: z.array(network).default([]) }).prefault({}),

@@ -156,6 +156,7 @@ function unreadable(message: string): Fault {
 function fixedFaults(start: Config, next: Config): Fault[] {
   const fixed: readonly (readonly [string, (config: Config) => unknown])[] = [
     ['listen', (config) => config.listen],
+    ['tls', (config) => config.tls],
     ['admin.listen', (config) => config.admin.listen],
     ['flags.file', (config) => config.flags.file],
     ['workers', (config) => config.workers],

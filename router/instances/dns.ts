@@ -12,6 +12,8 @@ export interface SrvOptions {
   readonly name: string;
   /** `http` or `https`: SRV says nothing of it. */
   readonly scheme: 'http' | 'https';
+  /** Name server as `address:port`, as Consul's or a test's; null: the machine's own. */
+  readonly server?: string | null;
   /** How often it is asked, in milliseconds. */
   readonly interval: number;
   /** Told when the list is another one; sorted. Never called with an empty one: a name server's lapse must not empty an upstream. */
@@ -22,7 +24,15 @@ export interface SrvOptions {
 }
 
 /** Keeps asking for the instances of an upstream; the first time at once. `close()` ends it. */
-export function watchSrv({ name, scheme, interval, onChange, onFault, resolve = resolver() }: SrvOptions): {
+export function watchSrv({
+  name,
+  scheme,
+  server = null,
+  interval,
+  onChange,
+  onFault,
+  resolve = resolver(server),
+}: SrvOptions): {
   refresh(): Promise<void>;
   close(): void;
 } {
@@ -58,7 +68,8 @@ export function urlsOf(records: readonly SrvRecord[], scheme: 'http' | 'https'):
   return [...new Set(used.map(({ name, port }) => `${scheme}://${name.replace(/\.$/, '')}:${port}`))].sort();
 }
 
-function resolver(): (name: string) => Promise<readonly SrvRecord[]> {
+function resolver(server: string | null): (name: string) => Promise<readonly SrvRecord[]> {
   const dns = new Resolver({ timeout: 2000, tries: 2 });
+  if (server !== null) dns.setServers([server]);
   return async (name) => await dns.resolveSrv(name);
 }

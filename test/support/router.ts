@@ -16,6 +16,8 @@ export interface RouterProcess {
   readonly dir: string;
   readonly token: string;
   readonly child: ChildProcess;
+  /** Everything it has logged so far. */
+  output(): string;
   /** Asks the admin API with the token. */
   admin(
     path: string,
@@ -55,6 +57,8 @@ export async function startRouter(options: {
   });
   const exited = once(child, 'exit') as Promise<[number | null]>;
   let errors = '';
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const lines = createInterface({ input: child.stdout });
   const started = new Promise<{ url: string; admin: string }>((done, fail) => {
@@ -84,6 +88,7 @@ export async function startRouter(options: {
     dir,
     token,
     child,
+    output: () => output,
     admin,
     async change(path, body) {
       const feature = path.split('/')[1]!;
