@@ -7,6 +7,7 @@ import { ReceivedHead, readHead } from './head.ts';
 import { requestIds } from './ids.ts';
 import { SCRATCH, writeRequestHead } from './outgoing.ts';
 import { readTarget, type Target } from './target.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -104,7 +105,7 @@ describe('the codec', () => {
         const padded = Buffer.concat([bytes('garbage'), whole, bytes('GET /next')]);
         assert.equal(readHead(padded, 7, padded.length, new ReceivedHead()), end + 7);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
     assert.ok(accepted > 100);
   });
@@ -136,7 +137,7 @@ describe('the codec', () => {
           ['/next'],
         );
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
     assert.ok(compared > 50, `${compared} heads were compared`);
   });
@@ -197,7 +198,7 @@ describe('the codec', () => {
             assert.deepEqual(Buffer.concat(out), expected);
           },
         ),
-        { numRuns: 2000 },
+        { numRuns: runs(2000) },
       );
     });
 });

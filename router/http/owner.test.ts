@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { canonicalTarget } from './target.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 /** Servers as they are: what each of them makes of the path that it receives. */
 const dots = (path: string): string => {
@@ -112,7 +113,7 @@ describe('the owner of a path', () => {
           );
         }
       }),
-      { numRuns: 10_000 },
+      { numRuns: runs(10_000) },
     );
     assert.ok(
       matched > 30 && refused > 100,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { canonicalTarget } from './target.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 describe('one path', () => {
   const cases: readonly (readonly [string, string | null])[] = [
@@ -56,7 +57,7 @@ describe('one path', () => {
         const once = canonicalTarget(`/${pieces.join('/')}`);
         if (once && once.readings === null) assert.deepEqual(canonicalTarget(once.path), once);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });

@@ -90,7 +90,10 @@ describe('TLS at the traffic port', () => {
         .end(String(request.headers['x-forwarded-proto']));
     const first = await ask();
     assert.equal(first.name, 'first');
-    assert.match(first.answer, /^HTTP\/1\.1 200 [^]*Set-Cookie: strangler_id=[^;]+;[^\r]*Secure[^]*\r\nhttps\r\n/);
+    assert.match(
+      first.answer,
+      /^HTTP\/1\.1 200 [^]*Set-Cookie: strangler_id=[^;]+;[^\r]*Secure[^]*\r\nhttps\r\n/,
+    );
     use('second');
     await until(async () => (await ask()).name === 'second', 'the new certificate');
   });
