@@ -45,6 +45,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
     redact: ['req.headers.authorization', 'req.headers.cookie'],
   });
   const current = loadCurrent(resolve(configPath), stateDir, env);
+  for (const fault of current.warnings) log.warn({ fault }, 'strangler.yaml');
   const journal = openJournal(join(stateDir, 'journal.jsonl'));
   const now = Date.now;
   const seen = (): Map<string, Seen> => seenFeatures(current.snapshot());

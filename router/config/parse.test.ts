@@ -101,6 +101,21 @@ describe('strangler.yaml', () => {
     assert.deepEqual(parseConfig(`${GOOD}trust: { proxies: [10.0.0.0/8] }\n`, {}).warnings, []);
   });
 
+  it('says what it does not act upon yet, rather than doing nothing in silence', () => {
+    const text = `workers: 4\n${GOOD.replace('flag: images', 'flag: images\n    ramp: { steps: [1, 100] }\n    shadow: {}')}`;
+    const unused = parseConfig(text, {}).warnings.filter(
+      ({ message }) => message === 'is not acted upon yet',
+    );
+    assert.deepEqual(unused.map(({ line, path }) => `${line} ${path}`).toSorted(), [
+      '1 workers',
+      '12 features.images.ramp',
+      '13 features.images.shadow',
+    ]);
+    assert.deepEqual(faultsOf(GOOD.replace('flag: images', 'flag: images\n    data: moving')), [
+      '11 features.images.data',
+    ]);
+  });
+
   it('refuses routes that can not be meant', () => {
     for (const match of [
       'images',

@@ -46,8 +46,26 @@ export function crossCheck(config: Config, locate: Locate): Findings {
     });
     checkKeys(name, feature, config, findings, locate);
     checkGates(name, feature, fault);
+    warnUnused(['features', name], feature, ['shadow', 'ramp'], findings, locate);
+    if (feature.gates.length > 0) warn(findings, locate, [...at, 'gates'], NOT_YET);
+    if (feature.data !== 'shared')
+      fault([...at, 'data'], `"${feature.data}" is not supported yet: only "shared" is`);
   }
+  if (config.workers > 1) warn(findings, locate, ['workers'], NOT_YET);
   return findings;
+}
+
+/** Keys that are read and checked, so that a config may name them already, but that nothing acts on so far (RELEASE_NOTES.md). */
+const NOT_YET = 'is not acted upon yet';
+
+function warnUnused<T extends object>(
+  at: readonly string[],
+  value: T,
+  keys: readonly (keyof T & string)[],
+  findings: Findings,
+  locate: Locate,
+): void {
+  for (const key of keys) if (value[key] !== undefined) warn(findings, locate, [...at, key], NOT_YET);
 }
 
 function warn(findings: Findings, locate: Locate, path: readonly PropertyKey[], message: string): void {

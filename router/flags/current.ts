@@ -32,6 +32,8 @@ export interface Current {
   kills(): Kills;
   status(): { readonly config: FileStatus; readonly flags: FileStatus };
   readonly flagsPath: string;
+  /** What was odd about the config at start. */
+  readonly warnings: readonly Fault[];
   /** Reads both files again and swaps the snapshot when they hold something new and good. */
   refresh(): void;
   setKills(kills: Kills): void;
@@ -113,6 +115,7 @@ export function loadCurrent(
     flagsText: () => flagsText,
     kills: () => kills,
     flagsPath,
+    warnings: first.warnings,
     status: () => ({
       config: {
         file: configPath,
@@ -145,7 +148,9 @@ function parseFile(
   file: FileText,
   env: Readonly<Record<string, string | undefined>>,
 ): { config: Config | null; faults: readonly Fault[] } {
-  return 'text' in file ? parseConfig(file.text, env) : { config: null, faults: [unreadable(file.missing)] };
+  return 'text' in file
+    ? parseConfig(file.text, env)
+    : { config: null, faults: [unreadable(file.missing)], warnings: [] };
 }
 
 function unreadable(message: string): Fault {

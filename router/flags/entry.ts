@@ -23,7 +23,8 @@ export function entryOf(
     before: viewOf(feature),
     after,
     fingerprint,
-    ungated: action.kind === 'shift',
+    // No gate is measured so far, so a promotion passes none either.
+    ungated: action.kind === 'shift' || action.kind === 'promote',
     numbers: null,
   };
 }
