@@ -147,7 +147,7 @@ export function loadCurrent(
 function parseFile(
   file: FileText,
   env: Readonly<Record<string, string | undefined>>,
-): { config: Config | null; faults: readonly Fault[] } {
+): { config: Config | null; faults: readonly Fault[]; warnings: readonly Fault[] } {
   return 'text' in file
     ? parseConfig(file.text, env)
     : { config: null, faults: [unreadable(file.missing)], warnings: [] };
