@@ -1,10 +1,10 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { Counter, Registry } from '@prometheus-io/client';
 import pg from 'pg';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
-import { cleanIncoming } from './blobs.ts';
 import { readConfig, type Config } from './config.ts';
+import { cleanUploads } from './images-store.ts';
 import { startMail } from './mail.ts';
 import { openSessions } from './sessions.ts';
 
@@ -37,8 +37,12 @@ const app = createApp({
   isDraining: () => isDraining,
   log,
 });
-await cleanIncoming(config.blobDir);
-const cleaning = setInterval(() => void cleanIncoming(config.blobDir), 3_600_000);
+const clean = (): Promise<void> =>
+  cleanUploads({ pool, blobDir: config.blobDir }).catch((error: unknown) =>
+    log.warn({ err: error }, 'uploads that were cut off could not be cleared up'),
+  );
+await clean();
+const cleaning = setInterval(() => void clean(), 3_600_000);
 
 const server = createServer(
   { requestTimeout: config.requestTimeout, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
@@ -52,11 +56,19 @@ server.on('error', (error: NodeJS.ErrnoException) => {
   );
   process.exit(1);
 });
+/** Answers that are under way. */
+const underWay = new Set<ServerResponse>();
+server.on('request', (_request, response: ServerResponse) => {
+  underWay.add(response);
+  response.on('close', () => underWay.delete(response));
+});
 server.listen(config.port, config.host, () => log.info({ port: config.port }, 'the shop is open'));
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
     isDraining = true;
+    // With a connection that stays open, the end would wait for clients that may well have nothing more to say.
+    for (const response of underWay) if (!response.headersSent) response.setHeader('connection', 'close');
     const cut = setTimeout(() => server.closeAllConnections(), config.drain);
     server.close(() => {
       clearTimeout(cut);

@@ -9,7 +9,10 @@ export interface BoundedOptions {
   readonly patience: number;
 }
 
-/** Runs a job when there is room. `signal` takes one that nobody wants any more out of the line. Rejects with 503 and Retry-After when there is none. */
+/**
+ * Runs a job when there is room. `signal` takes one that nobody wants any more out of the line. Rejects with 503 and Retry-After when
+ * there is none.
+ */
 export type Bounded = <T>(job: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 /** A bulkhead with a short line in front of it: work is refused early rather than piled up. */
@@ -19,7 +22,7 @@ export function createBounded({ inWork, waiting, patience }: BoundedOptions): Bo
 
   const place = (signal: AbortSignal | undefined): Promise<void> =>
     new Promise((admit, refuse) => {
-      const leave = (why: Problem | Error): void => {
+      const leave = (why: Problem): void => {
         const index = line.indexOf(enter);
         if (index === -1) return;
         line.splice(index, 1);
@@ -27,7 +30,7 @@ export function createBounded({ inWork, waiting, patience }: BoundedOptions): Bo
         refuse(why);
       };
       const timer = setTimeout(() => leave(busy('the line did not move fast enough')), patience);
-      const gone = (): void => leave(new Error('the client went away'));
+      const gone = (): void => leave(clientGone());
       const settle = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', gone);
@@ -41,6 +44,8 @@ export function createBounded({ inWork, waiting, patience }: BoundedOptions): Bo
     });
 
   return async (job, signal) => {
+    // A signal that fired before would not fire again.
+    if (signal?.aborted) throw clientGone();
     if (running < inWork) running += 1;
     else if (line.length >= waiting) throw busy('too many pictures are waiting to be made');
     // Whoever leaves hands its room over, so `running` stays as it is.
@@ -57,4 +62,9 @@ export function createBounded({ inWork, waiting, patience }: BoundedOptions): Bo
 
 function busy(detail: string): Problem {
   return new Problem(503, detail, { 'retry-after': '1' });
+}
+
+/** Answers nobody; it only ends the work. */
+function clientGone(): Problem {
+  return busy('the client went away');
 }

@@ -1,64 +1,98 @@
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import pg from 'pg';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import { createApp } from './app.ts';
-import { configFrom } from './config.ts';
+import { createBounded } from './bounded.ts';
+import { configFrom, type Config } from './config.ts';
+import { followRequests } from './drain.ts';
+import { openFiles } from './files.ts';
+import { createRenderer } from './render.ts';
 import { checkSessions } from './session.ts';
 import { openStore } from './store.ts';
+import { createReceive } from './upload.ts';
 
-/** Milliseconds that requests in flight have after SIGTERM. */
-const DRAIN = 20_000;
+/** Milliseconds between two looks for what uploads left that were cut off. */
 const SWEEP_EVERY = 3_600_000;
 
-const config = configFrom(process.env);
-const log = pino({ name: 'image-api', level: config.logLevel });
-const pool = new pg.Pool({
-  connectionString: config.databaseUrl,
-  max: 20,
-  connectionTimeoutMillis: 5000,
-  application_name: 'image-api',
-});
-// The pool replaces an idle connection that broke; an error nobody hears would end the process.
-pool.on('error', (error) => log.warn({ err: error }, 'a database connection broke'));
-const store = openStore(pool, config.blobDir);
-await store.sweep();
-const sweeping = setInterval(
-  () => void store.sweep().catch((error: unknown) => log.warn({ err: error }, 'sweeping failed')),
-  SWEEP_EVERY,
-);
-const sessions = checkSessions({ shopUrl: config.shopUrl, log });
+/** Starts the service and returns how it ends. The shop need not be up: keys and ended sessions are asked for when they are needed. */
+async function serve(config: Config, log: Logger): Promise<() => Promise<void>> {
+  const pool = new pg.Pool({
+    connectionString: config.databaseUrl,
+    max: config.poolSize,
+    statement_timeout: config.statementTimeout,
+    connectionTimeoutMillis: 5000,
+    application_name: 'image-api',
+  });
+  // The pool replaces an idle connection that broke; an error nobody hears would end the process.
+  pool.on('error', (error) => log.warn({ err: error }, 'a database connection broke'));
+  const files = openFiles(config.blobDir, config.stale);
+  const store = openStore(pool, files);
+  const sweep = (): Promise<void> =>
+    store.sweep().catch((error: unknown) => log.warn({ err: error }, 'sweeping failed; it is tried again'));
+  await sweep();
+  const sweeping = setInterval(() => void sweep(), SWEEP_EVERY);
+  const sessions = checkSessions({ shopUrl: config.shopUrl, log });
+  let isDraining = false;
+  const isDatabaseUp = (): Promise<boolean> =>
+    pool.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+  const server = createServer({
+    requestTimeout: config.requestTimeout,
+    headersTimeout: 10_000,
+    keepAliveTimeout: 65_000,
+  });
+  const drain = followRequests(server);
+  const app = createApp({
+    store,
+    renderer: createRenderer({ bounded: createBounded(config.bounds) }),
+    receive: createReceive({ incoming: files.incoming }),
+    sessions,
+    isReady: async () => !isDraining && (await isDatabaseUp()),
+    log,
+  });
+  server.on('request', app);
+  await listen(server, config);
+  log.info({ port: (server.address() as AddressInfo).port }, 'the image-api serves');
 
-let isDraining = false;
-const isReady = async (): Promise<boolean> =>
-  !isDraining &&
-  (await pool.query('SELECT 1').then(
-    () => true,
-    () => false,
-  ));
-const server = createServer(
-  { requestTimeout: 300_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
-  createApp({ store, sessions, isReady, log }),
-);
-server.on('error', (error: NodeJS.ErrnoException) => {
-  log.fatal(
-    error.code === 'EADDRINUSE'
-      ? `port ${config.port} is taken; set IMAGE_API_PORT to another`
-      : error.message,
-  );
+  return async () => {
+    isDraining = true;
+    clearInterval(sweeping);
+    await drain(config.drain);
+    sessions.stop();
+    await pool.end();
+  };
+}
+
+async function listen(server: Server, { host, port }: Config): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    throw isTaken ? new Error(`port ${port} is taken; set IMAGE_API_PORT to another`) : error;
+  }
+}
+
+/** Ends the start with a sentence, not with a stack. */
+function fail(error: unknown): never {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(2);
+}
+
+let config: Config;
+try {
+  config = configFrom(process.env);
+} catch (error) {
+  fail(error);
+}
+const log = pino({ name: 'image-api', level: config.logLevel });
+const stop = await serve(config, log).catch((error: unknown) => {
+  log.fatal((error as Error).message);
   process.exit(1);
 });
-server.listen(config.port, config.host, () => log.info({ port: config.port }, 'the image-api serves'));
-
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    isDraining = true;
-    sessions.stop();
-    clearInterval(sweeping);
-    const cut = setTimeout(() => server.closeAllConnections(), DRAIN);
-    server.close(() => {
-      clearTimeout(cut);
-      void pool.end().then(() => process.exit(0));
-    });
-    server.closeIdleConnections();
-  });
-}
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.once(signal, () => void stop().then(() => process.exit(0)));

@@ -15,6 +15,7 @@ export class Problem extends Error {
 const TITLES: Readonly<Record<number, string>> = {
   400: 'The request is not as expected',
   401: 'Log in first',
+  403: 'This was sent from another site',
   404: 'There is no such thing',
   413: 'This is too large',
   415: 'This is not a picture that is taken here',
@@ -42,14 +43,14 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
     response
       .status(status)
       .type('application/problem+json')
-      .send(
+      .end(
         JSON.stringify({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail: message }),
       );
   };
 }
 
 function fromLibrary(error: unknown): Problem {
-  const { status, type } = error as { status?: unknown; type?: unknown };
+  const { status, type } = (error ?? {}) as { status?: unknown; type?: unknown };
   if (type === 'entity.too.large') return new Problem(413, 'the body is too long');
   return typeof status === 'number' && status >= 400 && status < 500
     ? new Problem(400, 'the path or the body can not be read')

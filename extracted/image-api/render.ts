@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import sharp, { type Sharp } from 'sharp';
 import type { Bounded } from './bounded.ts';
+import { kindOf } from './magic.ts';
 import { Problem } from './problem.ts';
-import { isKind, type Kind, type Wish } from './wish.ts';
+import { MAX_SIDE, type Kind, type Wish } from './wish.ts';
 
 // The parallelism is over pictures, not inside one: that keeps memory in proportion to the number in work.
 sharp.concurrency(1);
@@ -21,8 +22,15 @@ sharp.unblock({
 
 /** Two pictures in work for every two cores. */
 export const IN_WORK = Math.max(2, 2 * Math.floor(availableParallelism() / 2));
-/** Pixels of an input. A small file can unfold to a huge picture, so this is checked before it is unfolded. */
-export const MAX_PIXELS = 40_000_000;
+
+export interface RenderOptions {
+  /** Where pictures wait for their turn. */
+  readonly bounded: Bounded;
+  /** Pixels of an input. A small file can unfold to a huge picture, so this is checked before it is unfolded. Default 40 million. */
+  readonly maxPixels?: number;
+  /** Seconds one picture may be in work. Default 60. */
+  readonly workTime?: number;
+}
 
 export interface Clean {
   readonly bytes: Buffer;
@@ -31,53 +39,87 @@ export interface Clean {
   readonly height: number;
 }
 
-/**
- * An upload as it is stored: turned the way EXIF says, in sRGB, without any metadata (places, names, cameras), the first picture of an
- * animation. Throws 415 for what is no picture by its bytes, 413 for too many pixels, 422 for a picture that ends early.
- */
-export async function clean(path: string, bounded: Bounded): Promise<Clean> {
-  const input = sharp(path, { limitInputPixels: MAX_PIXELS, failOn: 'truncated' });
-  // Reading a header unfolds nothing, so here no limit keeps the size from being told.
-  const header = await sharp(path, { limitInputPixels: false })
-    .metadata()
-    .catch(() => null);
-  const name = header?.format === 'heif' ? (header.compression === 'av1' ? 'avif' : 'heic') : header?.format;
-  if (!header || !name || !isKind(name))
-    throw new Problem(415, 'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the bytes, not the name');
-  if (header.width * header.height > MAX_PIXELS)
-    throw new Problem(
-      413,
-      `${header.width} × ${header.height} pixels are more than ${MAX_PIXELS / 1e6} megapixels`,
-    );
-  return bounded(async () => {
-    const output = encoded(
-      input.autoOrient().toColourspace('srgb'),
-      name,
-      name === 'jpeg' || name === 'webp' ? 92 : undefined,
-    );
-    const made = await output.toBuffer({ resolveWithObject: true }).catch(() => null);
-    if (!made) throw new Problem(422, 'the picture is cut short or damaged; send it again');
-    return { bytes: made.data, kind: name, width: made.info.width, height: made.info.height };
-  });
+export interface Renderer {
+  /**
+   * An upload as it is stored: turned the way EXIF says, in sRGB, without any metadata (places, names, cameras), the first picture of an
+   * animation. JPEG, WebP and AVIF lose a little by being encoded anew; in return nothing of the client's file is served but its pixels.
+   * Throws 415 for what is no picture by its bytes, 413 for too many pixels, 422 for a picture that ends early.
+   */
+  clean(path: string): Promise<Clean>;
+  /** The wanted version of a stored picture. An aborted `signal` takes it out of the line. */
+  render(path: string, wish: Wish, signal?: AbortSignal): Promise<Buffer>;
 }
 
-/** The wanted version of a stored picture; its sides are what was asked for, larger or smaller than the original. */
-export function render(path: string, wish: Wish): Promise<Buffer> {
-  const picture = sharp(path, { limitInputPixels: MAX_PIXELS });
-  const { width, height, fit, kind } = wish;
-  const background = kind === 'jpeg' ? '#fff' : { r: 255, g: 255, b: 255, alpha: 0 };
-  if (width !== undefined || height !== undefined)
-    picture.resize({
-      ...(width === undefined ? {} : { width }),
-      ...(height === undefined ? {} : { height }),
-      fit,
-      background,
+/** The longest side each format can hold, in pixels; for PNG, that libvips can. */
+const HOLDS: Record<Kind, number> = {
+  jpeg: 65_535,
+  png: 10_000_000,
+  webp: 16_383,
+  avif: 16_384,
+  gif: 65_535,
+};
+/** Qualities of what is stored; every other version is made of it. */
+const KEEP: Partial<Record<Kind, number>> = { jpeg: 92, webp: 92, avif: 80 };
+
+export function createRenderer({ bounded, maxPixels = 40_000_000, workTime = 60 }: RenderOptions): Renderer {
+  // The first damage ends it, a warning does not: many cameras' files deserve one.
+  const read = (path: string): Sharp =>
+    sharp(path, { limitInputPixels: maxPixels, failOn: 'error' }).timeout({ seconds: workTime });
+  return {
+    async clean(path) {
+      const kind = await kindOf(path);
+      if (!kind)
+        throw new Problem(
+          415,
+          'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the bytes, not the name',
+        );
+      // Reading a header unfolds nothing, so here no limit keeps the size from being told.
+      const header = await sharp(path, { limitInputPixels: false })
+        .metadata()
+        .catch(() => null);
+      if (!header) throw damaged();
+      const { width, height } = header;
+      if (width * height > maxPixels || Math.max(width, height) > HOLDS[kind])
+        throw new Problem(
+          413,
+          `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
+        );
+      return bounded(async () => {
+        const output = ENCODERS[kind](read(path).autoOrient().toColourspace('srgb'), KEEP[kind]);
+        const made = await output.toBuffer({ resolveWithObject: true }).catch(() => null);
+        if (!made) throw damaged();
+        return { bytes: made.data, kind, width: made.info.width, height: made.info.height };
+      });
+    },
+    render: (path, wish, signal) =>
+      bounded(() => ENCODERS[wish.kind](sized(read(path), wish), wish.quality).toBuffer(), signal),
+  };
+}
+
+/**
+ * Two sides: exactly these (cover, contain) or within these (inside), larger or smaller than the original. One: the other follows in
+ * proportion, within the largest side: else a strip a pixel wide could be blown up to thousands of megapixels. None: as stored, or as large as
+ * the format can hold.
+ */
+function sized(picture: Sharp, { width, height, fit, kind }: Wish): Sharp {
+  if (width === undefined && height === undefined)
+    return picture.resize({
+      width: HOLDS[kind],
+      height: HOLDS[kind],
+      fit: 'inside',
+      withoutEnlargement: true,
     });
-  return encoded(picture, kind, wish.quality).toBuffer();
+  if (width === undefined || height === undefined)
+    return picture.resize({ width: width ?? MAX_SIDE, height: height ?? MAX_SIDE, fit: 'inside' });
+  const background = kind === 'jpeg' ? '#fff' : { r: 255, g: 255, b: 255, alpha: 0 };
+  return picture.resize({ width, height, fit, background });
 }
 
 const ENCODERS = {
-  jpeg: (picture: Sharp, quality = 82) => picture.flatten({ background: '#fff' }).jpeg({ quality }),
+  jpeg: (picture: Sharp, quality = 82) =>
+    picture
+      .flatten({ background: '#fff' })
+      .jpeg({ quality, chromaSubsampling: quality < 90 ? '4:2:0' : '4:4:4' }),
   png: (picture: Sharp) => picture.png(),
   webp: (picture: Sharp, quality = 80) => picture.webp({ quality }),
   // Effort 2 of 9: the default takes seven times as long for a few per cent.
@@ -85,6 +127,6 @@ const ENCODERS = {
   gif: (picture: Sharp) => picture.gif(),
 } as const satisfies Record<Kind, (picture: Sharp, quality?: number) => Sharp>;
 
-function encoded(picture: Sharp, kind: Kind, quality: number | undefined): Sharp {
-  return ENCODERS[kind](picture, quality);
+function damaged(): Problem {
+  return new Problem(422, 'the picture is cut short or damaged; send it again');
 }

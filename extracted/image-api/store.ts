@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type pg from 'pg';
+import type { Files } from './files.ts';
 import { Problem } from './problem.ts';
 import type { Clean } from './render.ts';
 import { TYPES } from './wish.ts';
@@ -19,52 +18,47 @@ export interface Image {
 }
 
 export interface Store {
-  /** Folder of uploads on their way; on the same disk as the blobs. */
-  readonly incoming: string;
   pathOf(image: Image): string;
+  /** Throws 404, as do all that take an id. */
   requireProduct(id: string): Promise<void>;
-  /** Throws 404. */
   byId(id: string): Promise<Image>;
   ofProduct(product: string): Promise<Image[]>;
   add(product: string, picture: Clean, alt: string): Promise<Image>;
   describe(id: string, alt: string): Promise<Image>;
   remove(id: string): Promise<void>;
-  /** Deletes uploads that a process which is gone left behind. */
+  /** Clears up after processes that ended in the middle of an upload or a deletion. */
   sweep(): Promise<void>;
 }
 
 const COLUMNS = 'id, product_id, file, content_type, bytes, width, height, sha256, alt';
-/** Milliseconds after which an upload on its way can't be alive any more. */
-const STALE = 3_600_000;
 
 /**
  * Rows and files of the pictures: while the data is shared, the shop's own table and folder. A row never stands without its file: the file is
  * written and synced before the row, and the row is deleted before the file.
  */
-export function openStore(pool: pg.Pool, blobDir: string): Store {
-  const incoming = join(blobDir, 'incoming');
-  const one = async (sql: string, values: unknown[], id: string): Promise<Image> => {
-    const { rows } = isId(id) ? await pool.query<Image>(sql, values) : { rows: [] };
+export function openStore(pool: pg.Pool, files: Files): Store {
+  const one = async (sql: string, id: string, ...values: string[]): Promise<Image> => {
+    const { rows } = isId(id) ? await pool.query<Image>(sql, [id, ...values]) : { rows: [] };
     if (!rows[0]) throw new Problem(404, `there is no image ${id}`);
     return rows[0];
   };
+  const byId = (id: string): Promise<Image> => one(`SELECT ${COLUMNS} FROM images WHERE id = $1`, id);
   return {
-    incoming,
-    pathOf: (image) => join(blobDir, image.file),
+    pathOf: ({ file }) => files.pathOf(file),
+    byId,
     async requireProduct(id) {
       const { rowCount } = isId(id)
         ? await pool.query('SELECT id FROM products WHERE id = $1', [id])
         : { rowCount: 0 };
-      if (rowCount === 0) throw new Problem(404, `there is no product ${id}`);
+      if (rowCount === 0) throw noProduct(id);
     },
-    byId: (id) => one(`SELECT ${COLUMNS} FROM images WHERE id = $1`, [id], id),
     ofProduct: async (product) =>
       (await pool.query<Image>(`SELECT ${COLUMNS} FROM images WHERE product_id = $1 ORDER BY id`, [product]))
         .rows,
     async add(product, { bytes, kind, width, height }, alt) {
       // A name of our own, never the client's, and never used twice: deleting one picture can't take another's file.
       const file = `products/${product}/${randomUUID()}.${kind}`;
-      await writeDurably(join(blobDir, file), join(incoming, randomUUID()), bytes);
+      await files.write(file, bytes);
       try {
         const sha256 = createHash('sha256').update(bytes).digest('hex');
         const values = [product, file, TYPES[kind], bytes.length, width, height, sha256, alt];
@@ -72,46 +66,52 @@ export function openStore(pool: pg.Pool, blobDir: string): Store {
           `INSERT INTO images (product_id, file, content_type, bytes, width, height, sha256, alt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${COLUMNS}`,
           values,
         );
+        // It is stored whether or not the promise could be taken away; the sweep ends it then.
+        await files.keep(file).catch(() => undefined);
         return rows[0]!;
       } catch (error) {
-        await rm(join(blobDir, file), { force: true });
-        throw error;
+        // Where the database did not say no, the row may be there all the same; then it is for the sweep to find out.
+        if (saidNo(error)) await files.drop(file);
+        throw isMissingProduct(error) ? noProduct(product) : error;
       }
     },
-    describe: (id, alt) =>
-      one(`UPDATE images SET alt = $2 WHERE id = $1 RETURNING ${COLUMNS}`, [id, alt], id),
+    describe: (id, alt) => one(`UPDATE images SET alt = $2 WHERE id = $1 RETURNING ${COLUMNS}`, id, alt),
     async remove(id) {
-      const { file } = await one(`DELETE FROM images WHERE id = $1 RETURNING ${COLUMNS}`, [id], id);
-      await rm(join(blobDir, file), { force: true });
+      const { file } = await byId(id);
+      await files.doom(file);
+      await one(`DELETE FROM images WHERE id = $1 RETURNING ${COLUMNS}`, id);
+      // Gone for everybody; a file that resists is still promised to go.
+      await files.drop(file).catch(() => undefined);
     },
-    async sweep() {
-      await mkdir(incoming, { recursive: true });
-      for (const name of await readdir(incoming)) {
-        const path = join(incoming, name);
-        const found = await stat(path).catch(() => null);
-        if (found?.isFile() && Date.now() - found.mtimeMs > STALE) await rm(path, { force: true });
-      }
-    },
+    sweep: () =>
+      files.sweep(
+        async (file) => (await pool.query('SELECT id FROM images WHERE file = $1', [file])).rowCount !== 0,
+      ),
   };
 }
 
-function isId(text: string): boolean {
-  return /^[1-9][0-9]{0,18}$/.test(text) && BigInt(text) < 2n ** 63n;
+function noProduct(id: string): Problem {
+  return new Problem(404, `there is no product ${id}`);
 }
 
-async function writeDurably(path: string, temporary: string, bytes: Buffer): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  try {
-    const file = await open(temporary, 'wx', 0o644);
-    await file
-      .writeFile(bytes)
-      .then(() => file.sync())
-      .finally(() => file.close());
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  const folder = await open(dirname(path), 'r');
-  await folder.sync().finally(() => folder.close());
+/** SQLSTATE of an error; pg's own errors (a broken socket) have none. */
+function sqlState(error: unknown): string | null {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+}
+
+/** Class 08 is the connection, 57 a server that is being stopped: neither says that the statement was undone. */
+function saidNo(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== null && !state.startsWith('08') && !state.startsWith('57');
+}
+
+/** It was deleted between the check and the insert. */
+function isMissingProduct(error: unknown): boolean {
+  return sqlState(error) === '23503';
+}
+
+/** A positive bigint, as the sequence makes them. */
+function isId(text: string): boolean {
+  return /^[1-9][0-9]{0,18}$/.test(text) && BigInt(text) < 2n ** 63n;
 }

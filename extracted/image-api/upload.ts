@@ -1,57 +1,107 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import type { RequestHandler } from 'express';
+import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
 import { Problem } from './problem.ts';
 
-/** Bytes of a picture. */
-const MAX_BYTES = 25 * 2 ** 20;
-/** Characters of a description. */
-export const MAX_ALT = 1000;
+export interface UploadOptions {
+  /** Folder of received files. */
+  readonly incoming: string;
+  /** Bytes of a picture. Default 25 MiB. */
+  readonly maxBytes?: number;
+}
 
-/**
- * Receives one picture (field `image`) and its description (`alt`) into `incoming`. The file is gone when the answer is, whatever became of the
- * request: what is kept was written elsewhere by then.
- */
-export function receiveUpload(incoming: string): RequestHandler {
-  const receive = multer({
+/** One received picture; its file is gone when `receive` has returned. */
+export interface Upload {
+  readonly path: string;
+  readonly alt: string;
+}
+
+export type Receive = <T>(
+  request: Request,
+  response: Response,
+  keep: (upload: Upload) => Promise<T>,
+) => Promise<T>;
+
+/** Characters of a description; as many as the column takes. */
+export const MAX_ALT = 1000;
+/** Bytes that a form may have beside the picture. */
+const AROUND = 65_536;
+const WANTED = 'send one picture in the field image and, if you like, a text in alt';
+
+/** Takes one picture (field `image`) and its description (`alt`) out of a form. Throws 400 for every other form, 413 for too many bytes. */
+export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
+  const parse = multer({
     storage: multer.diskStorage({
       destination: incoming,
       filename: (_request, _file, done) => done(null, randomUUID()),
     }),
-    limits: { files: 1, fileSize: MAX_BYTES, fields: 1, fieldSize: 4 * MAX_ALT, parts: 2, headerPairs: 20 },
+    limits: {
+      files: 1,
+      fileSize: maxBytes,
+      fields: 1,
+      fieldSize: 4 * MAX_ALT,
+      fieldNameSize: 100,
+      parts: 2,
+      headerPairs: 20,
+    },
     defParamCharset: 'utf8',
   }).single('image');
-  return (request, response, next) => {
-    receive(request, response, (error: unknown) => {
-      const { file } = request;
-      // After an error multer has removed the file, and its path with it.
-      const path = file?.path;
-      if (path) response.on('close', () => void rm(path, { force: true }));
-      if (error) next(asProblem(error));
-      else if (!file) next(new Problem(400, 'send the picture as multipart/form-data in the field image'));
-      else next();
+  const tooLarge = (): Problem => new Problem(413, `the picture is larger than ${maxBytes} bytes`);
+
+  return async (request, response, keep) => {
+    if (Number(request.get('content-length')) > maxBytes + AROUND) throw tooLarge();
+    const received = new Promise<void>((resolve, reject) => {
+      parse(request, response, (error: unknown) => {
+        if (error) reject(asProblem(error, tooLarge()) as Error);
+        else resolve();
+      });
     });
+    const discard = async (): Promise<void> => {
+      const path = request.file?.path;
+      if (path) await rm(path, { force: true });
+    };
+    try {
+      await Promise.race([received, tooMuch(request, maxBytes + AROUND, tooLarge)]);
+    } catch (error) {
+      // The parser may still be at it; what it finds then is nobody's. And after an early answer it is not told that the client went away.
+      request.socket.once('close', () => request.destroy());
+      void received.then(discard, () => undefined);
+      throw error;
+    }
+    try {
+      if (!request.file) throw new Problem(400, `there is no picture: ${WANTED}`);
+      const { alt = '', ...others } = { ...(request.body as Record<string, unknown>) };
+      for (const name of Object.keys(others)) throw new Problem(400, `${name} is no field: ${WANTED}`);
+      return await keep({ path: request.file.path, alt: readAlt(alt) });
+    } finally {
+      await discard();
+    }
   };
 }
 
+/** Rejects when more than `limit` bytes have come. The parser reports that only when the last has, which may be never. */
+function tooMuch(request: Request, limit: number, problem: () => Problem): Promise<never> {
+  let count = 0;
+  return new Promise((_resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      count += chunk.length;
+      if (count > limit) reject(problem());
+    });
+  });
+}
+
+/** A description as it is stored: on one line. */
 export function readAlt(value: unknown): string {
   if (typeof value !== 'string' || value.length > MAX_ALT)
     throw new Problem(400, `alt is a text of up to ${MAX_ALT} characters`);
   return value.replace(/\p{Cc}+/gu, ' ').trim();
 }
 
-function asProblem(error: unknown): unknown {
-  if (error instanceof MulterError) {
-    if (error.code === 'LIMIT_FILE_SIZE')
-      return new Problem(413, `the picture is larger than ${MAX_BYTES} bytes`);
-    return new Problem(
-      400,
-      `${error.message}: send one picture in the field image and, if you like, a text in alt`,
-    );
-  }
+function asProblem(error: unknown, tooLarge: Problem): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof MulterError)
+    return code === 'LIMIT_FILE_SIZE' ? tooLarge : new Problem(400, `${message}: ${WANTED}`);
   // What carries a code is the system's (a full disk, say); all else is the parser's word on a broken body.
-  return (error as NodeJS.ErrnoException).code
-    ? error
-    : new Problem(400, `the upload can not be read: ${(error as Error).message}`);
+  return code === undefined ? new Problem(400, `the form can not be read: ${message}`) : error;
 }

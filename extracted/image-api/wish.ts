@@ -11,10 +11,6 @@ export const TYPES = {
 export type Kind = keyof typeof TYPES;
 export type OutputKind = Exclude<Kind, 'gif'>;
 
-export function isKind(name: string): name is Kind {
-  return Object.hasOwn(TYPES, name);
-}
-
 /** How a picture is wanted. */
 export interface Wish {
   readonly width: number | undefined;
@@ -29,8 +25,8 @@ export interface Wish {
   readonly mark: string;
 }
 
-/** Largest side of an output, in pixels. */
-const MAX_SIDE = 4096;
+/** Largest side of an output that can be asked for, in pixels. */
+export const MAX_SIDE = 4096;
 
 const READERS = {
   w: (text: string) => wholeNumber(text, MAX_SIDE),
@@ -76,8 +72,15 @@ export function readWish(query: URLSearchParams, stored: Kind, accept: string): 
 
 /** WebP where it is taken: AVIF is smaller still, but costs ten times the time to make. */
 function kindFor(format: string | undefined, stored: Kind, accept: string): OutputKind {
-  if (format === 'auto') return accept.includes('image/webp') ? 'webp' : stored === 'png' ? 'png' : 'jpeg';
+  const widest = stored === 'png' || stored === 'gif' ? 'png' : 'jpeg';
+  if (format === 'auto') return acceptsWebp(accept) ? 'webp' : widest;
   return (format as OutputKind | undefined) ?? (stored === 'gif' ? 'png' : stored);
+}
+
+/** Wildcards don't count: those who can't show WebP send them too. */
+function acceptsWebp(accept: string): boolean {
+  const range = /(?:^|,)\s*image\/webp\s*(?:;([^,]*))?(?=,|$)/i.exec(accept);
+  return range !== null && !/(?:^|;)\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(range[1] ?? '');
 }
 
 function wholeNumber(text: string, maximum: number): number | null {

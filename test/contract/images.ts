@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
+import sharp from 'sharp';
 import request from 'supertest';
 import { photo } from './pictures.ts';
 import { hostileUploads } from './uploads.ts';
+
+/** What an 800 × 600 picture becomes. */
+const SIZES: readonly (readonly [string, number, number])[] = [
+  ['w=200', 200, 150],
+  ['h=150', 200, 150],
+  ['w=100&h=100', 100, 100],
+  ['w=100&h=100&fit=contain', 100, 100],
+  ['w=100&h=100&fit=inside', 100, 75],
+  ['w=100&fit=cover', 100, 75],
+  ['w=1', 1, 1],
+  ['w=1600&format=jpeg&q=1', 1600, 1200],
+  ['format=webp', 800, 600],
+];
 
 /** Where a side is, and a logged-in customer's cookie. Read when a test runs: the servers start in `before`. */
 export interface Side {
@@ -67,7 +81,11 @@ export function imageContract(
       assert.equal(Number(head.headers['content-length']), (body as Buffer).length);
       await send('get', path).set('if-none-match', headers['etag']!).expect(304);
       await send('get', path).set('if-none-match', `W/${headers['etag']}, "x"`).expect(304);
+      await send('get', path).set('if-none-match', '*').expect(304);
       await send('get', path).set('if-none-match', '"x"').expect(200);
+      const same = await send('get', `${path}?w=20`).set('if-none-match', headers['etag']!).expect(200);
+      await send('head', `${path}?w=20`).set('if-none-match', same.headers['etag']!).expect(304);
+      await send('get', path).set('range', 'bytes=0-9').expect(200);
     });
 
     it('gives every variant an ETag of its own', async () => {
@@ -91,10 +109,21 @@ export function imageContract(
         .set('accept', 'image/avif,image/webp,*/*')
         .expect('content-type', 'image/webp');
       assert.match(webp.headers['vary']!, /accept/i);
-      await send('get', `${path}?w=50&format=auto`)
-        .set('accept', 'image/*')
-        .expect('content-type', 'image/jpeg');
+      for (const accept of ['image/*', '*/*', 'image/webp;q=0, */*', 'image/webp-x', ''])
+        await send('get', `${path}?w=50&format=auto`)
+          .set('accept', accept)
+          .expect('content-type', 'image/jpeg')
+          .expect('vary', /accept/i);
+      assert.equal((await send('get', `${path}?w=50`)).headers['vary'], undefined);
     });
+
+    for (const [query, width, height] of SIZES) {
+      it(`makes ?${query} ${width} × ${height}`, async () => {
+        const { body } = await send('get', `${path}?${query}`).expect(200);
+        const found = await sharp(body as Buffer).metadata();
+        assert.deepEqual([found.width, found.height], [width, height]);
+      });
+    }
 
     for (const query of [
       'w=0',
@@ -144,6 +173,27 @@ export function imageContract(
       await send('patch', path).set('cookie', `${side.cookie()}x`).send({ alt: 'x' }).expect(401);
     });
 
+    it('takes no upload from another site', async () => {
+      const { host } = new URL(side.url());
+      for (const [origin, status] of [
+        ['https://evil.example', 403],
+        ['null', 403],
+        [`http://${host}`, 201],
+      ] as const)
+        await asCustomer(send('post', '/products/1/images'))
+          .set('origin', origin)
+          .attach('image', await photo(10, 10), 'x.jpg')
+          .expect(status);
+    });
+
+    it('sends a browser back to the page with the form', async () => {
+      await asCustomer(send('post', '/products/1/images'))
+        .set('accept', 'text/html,application/xhtml+xml,*/*;q=0.8')
+        .attach('image', await photo(10, 10), 'x.jpg')
+        .expect(303)
+        .expect('location', '/products/1');
+    });
+
     it('changes the description and nothing else', async () => {
       assert.equal(
         (await asCustomer(send('patch', path)).send({ alt: 'Another' }).expect(200)).body.alt,
@@ -151,6 +201,8 @@ export function imageContract(
       );
       for (const body of [{}, { alt: 1 }, { alt: 'x', file: 'y' }, { alt: 'x'.repeat(1001) }])
         await asCustomer(send('patch', path)).send(body).expect(400);
+      await asCustomer(send('patch', path)).type('form').send('alt=x').expect(400);
+      await asCustomer(send('patch', path)).type('json').send('{"alt":').expect(400);
       assert.equal((await send('get', `${path}/meta`)).body.alt, 'Another');
       await asCustomer(send('patch', '/images/999999999')).send({ alt: 'x' }).expect(404);
     });

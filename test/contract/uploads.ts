@@ -83,6 +83,16 @@ export function hostileUploads(
       'x.jpg',
       415,
     ],
+    ['HEIC that calls itself a JPEG', async () => HEIC, 'x.jpg', 415],
+    ['the first 40 bytes of a JPEG', async () => (await photo(60, 60)).subarray(0, 40), 'x.jpg', 422],
+    ['half a WebP', async () => halfOf(await as('webp')), 'x.webp', 422],
+    ['half an AVIF', async () => halfOf(await as('avif')), 'x.avif', 422],
+    [
+      'a script that begins like a GIF',
+      async () => Buffer.from('GIF89a=1;/*<script>alert(1)</script>*/'),
+      'x.gif',
+      422,
+    ],
     ['half a JPEG', async () => halfOf(await photo(600, 600)), 'x.jpg', 422],
     [
       'half a PNG',
@@ -105,6 +115,51 @@ export function hostileUploads(
       assert.match(response.headers['content-type']!, /^application\/problem\+json/);
     });
   }
+
+  it('keeps of a picture with a page behind it only the picture', async () => {
+    const response = await upload(
+      Buffer.concat([await photo(60, 40), Buffer.from('<script>alert(1)</script>PK\x03\x04')]),
+      'x.html',
+    );
+    assert.equal(response.status, 201, response.text);
+    const { headers } = await send('get', response.headers['location']!).expect('content-type', 'image/jpeg');
+    assert.equal(Number(headers['content-length']), response.body.bytes);
+    assert.ok(!(await served(response)).includes('<script>'));
+  });
+
+  it('keeps the first picture of an animation', async () => {
+    const pages = [
+      await photo(30, 20),
+      await sharp(await photo(30, 20))
+        .flip()
+        .toBuffer(),
+    ];
+    const gif = await sharp(pages, { join: { animated: true } })
+      .gif()
+      .toBuffer();
+    assert.equal((await sharp(gif).metadata()).pages, 2);
+    const response = await upload(gif, 'x.gif');
+    assert.equal(response.status, 201, response.text);
+    assert.deepEqual([response.body.contentType, response.body.height], ['image/gif', 20]);
+    assert.equal((await sharp(await served(response)).metadata()).pages ?? 1, 1);
+    assert.equal((await sharp(await served(response, '?w=15')).metadata()).format, 'png');
+  });
+
+  it('makes no monster of a strip', async () => {
+    const strip = sharp({ create: { width: 20_000, height: 20, channels: 3, background: '#123' } });
+    const response = await upload(await strip.png({ compressionLevel: 1 }).toBuffer(), 'x.png');
+    assert.equal(response.status, 201, response.text);
+    for (const [query, width, height] of [
+      ['?h=4096', 4096, 4],
+      ['?format=webp', 16_383, 16],
+      ['?format=avif', 16_384, 16],
+      ['?format=jpeg', 20_000, 20],
+      ['?w=10', 10, 1],
+    ] as const) {
+      const found = await sharp(await served(response, query)).metadata();
+      assert.deepEqual([found.width, found.height], [width, height], query);
+    }
+  });
 
   it('goes by the bytes, not by the name', async () => {
     const response = await upload(
@@ -141,7 +196,17 @@ export function hostileUploads(
     assert.equal((await post().attach('picture', bytes, 'a.jpg')).status, 400);
     assert.equal((await post().field('alt', 'x')).status, 400);
     assert.equal((await post().field('alt', 'x'.repeat(1001)).attach('image', bytes, 'a.jpg')).status, 400);
+    assert.equal((await post().field('title', 'x').attach('image', bytes, 'a.jpg')).status, 400);
+    assert.equal(
+      (await post().field('alt', 'x').field('alt', 'y').attach('image', bytes, 'a.jpg')).status,
+      400,
+    );
+    assert.equal((await post().field('alt[x]', 'x').attach('image', bytes, 'a.jpg')).status, 400);
     assert.equal((await post().send({ image: 'x' })).status, 400);
+    assert.equal((await post().type('text/plain').send('x')).status, 400);
+    assert.equal((await post().type('multipart/form-data').send('x')).status, 400);
+    const cut = '--b\r\ncontent-disposition: form-data; name="image"; filename="x"\r\n\r\nxx';
+    assert.equal((await post().set('content-type', 'multipart/form-data; boundary=b').send(cut)).status, 400);
     assert.equal(
       (await asCustomer(send('post', '/products/999999999/images')).attach('image', bytes, 'a.jpg')).status,
       404,
@@ -157,6 +222,15 @@ function huge(): Promise<Buffer> {
     .toBuffer();
   return unfolding;
 }
+
+async function as(format: 'webp' | 'avif'): Promise<Buffer> {
+  return sharp(await photo(300, 300))
+    .toFormat(format)
+    .toBuffer();
+}
+
+/** The first box of a picture as telephones make them. */
+const HEIC = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic' + '\0'.repeat(100), 'latin1');
 
 const halfOf = (bytes: Buffer): Buffer => bytes.subarray(0, Math.floor(bytes.length / 2));
 

@@ -50,3 +50,8 @@ CREATE TABLE revoked_sessions (
   expires_at timestamptz NOT NULL
 );
 CREATE INDEX revoked_sessions_expiry ON revoked_sessions (expires_at);
+
+-- Products of the seed that are complete. What somebody changed or deleted of them since does not come back with the next start.
+CREATE TABLE seeded (
+  name text PRIMARY KEY
+);
