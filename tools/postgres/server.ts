@@ -38,6 +38,9 @@ const SETTINGS = {
 };
 const NOT_DURABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 
+/** Milliseconds that the output of a server which ended may take to arrive. */
+const LAST_WORDS = 1000;
+
 /** Starts a postmaster on a data folder and resolves when it accepts connections. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { data, startDeadline } = options;
@@ -49,9 +52,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const started = Date.now();
   const ended = once(child, 'exit').then(() => Date.now() - started);
+  const said = once(child, 'close');
   while (!isReady(data, pid)) {
-    if (child.exitCode !== null || child.signalCode !== null)
+    if (child.exitCode !== null || child.signalCode !== null) {
+      // What it said last may still be on its way; a process it left behind could keep the pipe open for good.
+      await Promise.race([said, wait(LAST_WORDS)]);
       throw new Error(`Postgres did not start on ${data}: ${lastLines.join('\n')}`);
+    }
     if (Date.now() - started > startDeadline) {
       signalIfThere(pid, 'SIGKILL');
       await ended;
