@@ -6,7 +6,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openMonolith, type OpenMonolith } from '../test/support/monolith.ts';
-import { freePorts } from '../test/support/processes.ts';
+import { freePorts } from '../tools/processes.ts';
 import { until } from '../test/support/until.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');

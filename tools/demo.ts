@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import sharp from 'sharp';
-import { pidsOf } from './processes.ts';
+import { freePorts, pidsOf } from './processes.ts';
 
 /*
  * `make demo`: the story in a terminal, told by the real processes on ports and data of its own. Every sentence that states something is
@@ -37,9 +36,8 @@ async function main(): Promise<void> {
     'EMAIL_API_PORT',
     'SMTP_PORT',
   ];
-  const ports = Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, String(await freePort())])),
-  );
+  const free = await freePorts(names.length);
+  const ports = Object.fromEntries(names.map((name, index) => [name, String(free[index])]));
   const env = { ...process.env, ...ports, DATA_DIR: dataDir, LOG_LEVEL: 'error' };
   const up = spawn(process.execPath, [join(ROOT, 'tools/up.ts')], {
     cwd: ROOT,
@@ -207,14 +205,6 @@ async function strangler(env: NodeJS.ProcessEnv, ...args: string[]): Promise<str
 async function until(condition: () => boolean | Promise<boolean>, deadline: number): Promise<void> {
   for (const end = Date.now() + deadline; !(await condition()); await wait(25))
     if (Date.now() > end) throw new Error(`waited ${deadline / 1000} s in vain`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 try {

@@ -1,22 +1,39 @@
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 
-/** Pids of a process's descendants whose command line names `entry`. Linux: from /proc. */
-export function pidsOf(ancestor: number, entry: string): number[] {
-  return descendants(ancestor).filter((pid) => commandLine(pid).includes(entry));
+/** Ports that nobody listens on. Taken all at once, so that they differ; a process that is given one should use it soon. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }
 
-/** Children, their children and so on. */
-export function descendants(pid: number): number[] {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number);
-    return children.flatMap((child) => [child, ...descendants(child)]);
-  } catch {
-    return [];
+/** The processes below one, at any depth, that live now. */
+export function descendantsOf(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const [, state, parent] = /\) (\S) (\d+) /.exec(readFileSync(`/proc/${name}/stat`, 'utf8')) ?? [];
+      if (state === 'Z' || parent === undefined) continue;
+      const siblings = children.get(Number(parent)) ?? [];
+      siblings.push(Number(name));
+      children.set(Number(parent), siblings);
+    } catch {
+      // It ended meanwhile.
+    }
   }
+  const below = (parent: number): number[] =>
+    (children.get(parent) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
+}
+
+/** Those of them whose command line names `entry`. */
+export function pidsOf(ancestor: number, entry: string): number[] {
+  return descendantsOf(ancestor).filter((pid) => commandLine(pid).includes(entry));
 }
 
 function commandLine(pid: number): string {

@@ -6,7 +6,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../test/support/until.ts';
-import { descendantsOf, freePorts } from '../test/support/processes.ts';
+import { descendantsOf, freePorts } from './processes.ts';
 
 const UP = join(import.meta.dirname, 'up.ts');
 const NAMES = ['ROUTER_PORT', 'ADMIN_PORT', 'MONOLITH_PORT', 'IMAGE_API_PORT', 'SMTP_PORT'] as const;

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { openImageSides, type ImageSides } from '../support/image-sides.ts';
-import { freePorts } from '../support/processes.ts';
+import { freePorts } from '../../tools/processes.ts';
 import { until } from '../support/until.ts';
 import { photo } from './pictures.ts';
 

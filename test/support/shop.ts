@@ -1,10 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pidsOf } from '../../tools/processes.ts';
+import { freePorts, pidsOf } from '../../tools/processes.ts';
 import { runCli } from './router.ts';
 import { until } from './until.ts';
 
@@ -39,9 +38,11 @@ export interface Shop {
 export async function startShop(): Promise<Shop> {
   const dataDir = mkdtempSync(join(tmpdir(), 'shop-'));
   chmodSync(dataDir, 0o711);
-  const ports = Object.fromEntries(
-    await Promise.all(PORTS.map(async (name) => [name, String(await freePort())] as const)),
-  ) as Record<(typeof PORTS)[number], string>;
+  const free = await freePorts(PORTS.length);
+  const ports = Object.fromEntries(PORTS.map((name, index) => [name, String(free[index])])) as Record<
+    (typeof PORTS)[number],
+    string
+  >;
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     ...ports,
@@ -108,13 +109,4 @@ export async function startShop(): Promise<Shop> {
       return code;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
-import { freePorts } from '../support/processes.ts';
+import { freePorts } from '../../tools/processes.ts';
 import { until } from '../support/until.ts';
 
 /** Instances by DNS SRV, from a real name server. */
