@@ -19,9 +19,10 @@ const NO_FALLBACK = { connect: false, timeout: false, serverError: false };
 /** There are few distinct plans, so each is made once and handed out again: planning a request costs some look-ups and makes nothing. */
 export function plansOf(snapshot: Snapshot, newId: () => string): Plans {
   const overrides = Object.values(snapshot.config.features).flatMap((feature) => feature.override ?? []);
-  // Overrides are between the client and the router: an upstream that saw one could replay it.
+  // Overrides are between the client and the router: an upstream that saw one could replay it. Headers named Strangler-* are dropped anyway.
+  const headers = overrides.flatMap((override) => override.header ?? []);
   const stripped = {
-    stripHeaders: [...new Set(overrides.flatMap((override) => override.header ?? []))],
+    stripHeaders: [...new Set(headers.filter((name) => !/^strangler-/i.test(name)))],
     stripCookies: [...new Set(overrides.flatMap((override) => override.cookie ?? []))],
   };
   const passThrough = {

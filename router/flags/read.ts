@@ -4,6 +4,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import type { Fault } from '../config/fault.ts';
 import { locator, pathText, type Locate } from '../config/locate.ts';
 import type { Config, FeatureConfig } from '../config/schema.ts';
+import { plainBuckets } from './bucket.ts';
 import { STAGES, STAGE_TABLE, isStage, type Sides, type Stage } from './stage.ts';
 import { isObject, percentOf, reachable, visit, type Json } from './targeting.ts';
 
@@ -81,6 +82,7 @@ function flagState(feature: FeatureConfig, file: Json, compiled: FeatureFlag): F
   const flag = flagOf(file, feature.flag)!;
   const metadata = isObject(flag['metadata']) ? flag['metadata'] : {};
   const ramp = metadata['ramp'];
+  const bucketOf = plainBuckets(feature.flag, flag['targeting']);
   return {
     stage: metadata['stage'] as Stage,
     state: flag['state'] as 'ENABLED' | 'DISABLED',
@@ -88,6 +90,7 @@ function flagState(feature: FeatureConfig, file: Json, compiled: FeatureFlag): F
     fingerprint: createHash('sha256').update(JSON.stringify(flag)).digest('hex').slice(0, 12),
     ramp: ramp === 'running' || ramp === 'paused' || ramp === 'latched' ? ramp : null,
     evaluate(context) {
+      if (bucketOf !== null) return { upstream: bucketOf(context.targetingKey), bucketed: true };
       const variant = compiled.evaluate(context, quiet).variant;
       if (variant === undefined) return { upstream: null, bucketed: false };
       return variant.endsWith(BUCKETED)

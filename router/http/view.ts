@@ -19,6 +19,8 @@ export class HeadView implements RequestHead {
   readonly secure: boolean;
   readonly #head: ReceivedHead;
   readonly #isTrusted: boolean;
+  /** The cookies, asked for more than once a request; null: not read yet. */
+  #cookie: string | undefined | null = null;
 
   constructor(
     head: ReceivedHead,
@@ -41,13 +43,25 @@ export class HeadView implements RequestHead {
   header(name: string): string | undefined {
     const { bytes, fields } = this.#head;
     if (name === 'host') return this.host === '' ? undefined : this.host;
+    if (name === 'cookie') return this.#cookie === null ? (this.#cookie = this.#cookies()) : this.#cookie;
     let text: string | undefined;
     for (let index = 0; index < fields.count; index++) {
       if (fields.nameEnd(index) - fields.start(index) !== name.length || !fields.isNamed(bytes, index, name))
         continue;
       if (fields.nominated[index] === 1 || this.#isHidden(fields.ids[index]!)) continue;
       const value = fields.value(bytes, index);
-      text = text === undefined ? value : `${text}${name === 'cookie' ? '; ' : ', '}${value}`;
+      text = text === undefined ? value : `${text}, ${value}`;
+    }
+    return text;
+  }
+
+  #cookies(): string | undefined {
+    const { bytes, fields } = this.#head;
+    let text: string | undefined;
+    for (let index = 0; index < fields.count; index++) {
+      if (fields.ids[index] !== FIELD.cookie || fields.nominated[index] === 1) continue;
+      const value = fields.value(bytes, index);
+      text = text === undefined ? value : `${text}; ${value}`;
     }
     return text;
   }

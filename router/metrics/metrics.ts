@@ -1,8 +1,9 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics } from '@prometheus-io/client';
+import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { Current } from '../flags/current.ts';
 import { STAGES } from '../flags/stage.ts';
 import type { Observation } from '../forward/plan.ts';
 import type { Decision } from '../request/decide.ts';
+import { processMetrics } from './process.ts';
 import { createTraffic } from './traffic.ts';
 
 export interface Metrics {
@@ -16,7 +17,7 @@ export interface Metrics {
 export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  processMetrics(registry);
   const traffic = createTraffic();
   // The library's type wants its own classes; what it calls is `name` and `get`.
   for (const metric of traffic.metrics) registry.registerMetric(metric as unknown as Counter);
