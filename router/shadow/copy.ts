@@ -38,8 +38,29 @@ export class Copy {
 
   /** Copies `bytes[from, to)`. False when the copy is given up. */
   add(bytes: Uint8Array, from: number, to: number, isChunked = false): boolean {
+    if (!this.#hasRoom(to - from, isChunked)) return false;
+    this.#pieces.push(Uint8Array.prototype.slice.call(bytes, from, to));
+    return true;
+  }
+
+  /** Keeps a piece that nobody else writes to. False when the copy is given up. */
+  keep(piece: Uint8Array): boolean {
+    if (!this.#hasRoom(piece.length, false)) return false;
+    this.#pieces.push(piece);
+    return true;
+  }
+
+  /** So many bytes are announced. False when the copy is given up for that. */
+  announce(length: number): boolean {
+    if (length > this.#maxBytes) {
+      this.isTooLong = true;
+      this.free();
+    }
+    return !this.isTooLong;
+  }
+
+  #hasRoom(length: number, isChunked: boolean): boolean {
     if (this.isTooLong || this.isLost || this.#isFreed) return false;
-    const length = to - from;
     this.#isChunked ||= isChunked;
     this.#bytes += length;
     // The framing of chunks comes on top: a byte of data costs at most a few more in a body that anybody would send.
@@ -50,7 +71,6 @@ export class Copy {
       return false;
     }
     this.#held += length;
-    this.#pieces.push(Uint8Array.prototype.slice.call(bytes, from, to));
     return true;
   }
 

@@ -68,6 +68,7 @@ export interface Shadowed {
 /** Why a sampled request was not compared. */
 export type Dropped =
   | 'full'
+  | 'resting'
   | 'memory'
   | 'tooLong'
   | 'queue'

@@ -58,6 +58,8 @@ export class Sample {
       this.primary = upstream;
       this.#status = status;
       this.#answerHead = bytes.toString('latin1', from, to);
+      const length = /\r\ncontent-length: *(\d+)/i.exec(this.#answerHead)?.[1] ?? '0';
+      if (this.method !== 'HEAD') this.answerCopy.announce(Number(length));
       if (this.isSafe) this.#later(() => this.#owner.answered(this));
     });
   }

@@ -94,10 +94,14 @@ export function createSender(): Sender {
       outgoing.on('upgrade', () => give('protocol'));
       outgoing.on('response', (response) => {
         clearTimeout(waiting);
-        response.on('data', (chunk: Buffer) => {
-          if (copy.add(chunk, 0, chunk.length)) return;
+        const giveUp = (): void => {
           finish(copy.isLost ? { dropped: 'memory' } : { answer: answerOf(response, copy) });
           outgoing.destroy();
+        };
+        const length = Number(response.headers['content-length'] ?? 0);
+        if (head.method !== 'HEAD' && !copy.announce(length)) return giveUp();
+        response.on('data', (chunk: Buffer) => {
+          if (!copy.keep(chunk)) giveUp();
         });
         response.on('end', () => finish({ answer: answerOf(response, copy) }));
         response.on('error', () => give('reset'));

@@ -8,6 +8,7 @@ import { createNoise, type Noise } from './noise.ts';
 import { DEFAULT_SHADOW_LIMITS, type Dropped, type Shadowed, type ShadowLimits } from './options.ts';
 import { createParity, type Parity } from './parity.ts';
 import { createPictureStore, type PictureStore } from './pictures.ts';
+import { createRest, type Rest } from './rest.ts';
 import { Sample, type SampleOwner } from './sample.ts';
 import { createSender, type Reply } from './sender.ts';
 
@@ -24,6 +25,15 @@ export interface ShadowOptions {
   readonly random?: () => number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+}
+
+/** Drops that say nothing about the shadow. */
+const OURS: readonly Dropped[] = ['full', 'memory', 'aborted', 'failed'];
+
+/** What has been learned of a route. */
+interface Known {
+  readonly noise: Noise;
+  readonly rest: Rest;
 }
 
 /** A shadow request under way. */
@@ -63,16 +73,16 @@ export function createShadow(options: ShadowOptions): Shadow {
   const sender = createSender();
   const comparing = createComparing(limits);
   const closing = new AbortController();
-  const noises = new Map<string, Noise>();
+  const routes = new Map<string, Known>();
   const inFlight = new Map<string, number>();
   const asked = new Map<Sample, Asked>();
   const onResult = options.onResult ?? (() => undefined);
   const judging: JudgeParts = { comparing, parity, pictures, limits, now, onResult, log: options.log };
 
-  const noiseOf = ({ feature, route }: Shadowed): Noise => {
+  const knownOf = ({ feature, route }: Shadowed): Known => {
     const key = JSON.stringify([feature, route]);
-    const known = noises.get(key) ?? createNoise(limits);
-    noises.set(key, known);
+    const known = routes.get(key) ?? { noise: createNoise(limits), rest: createRest() };
+    routes.set(key, known);
     return known;
   };
 
@@ -103,11 +113,18 @@ export function createShadow(options: ShadowOptions): Shadow {
 
   const owner: SampleOwner = {
     answered(sample) {
-      if (closing.signal.aborted || sample.sentCopy.isTooLong || sample.sentCopy.isLost) return;
+      const { sentCopy, answerCopy } = sample;
+      if (closing.signal.aborted || sentCopy.isTooLong || sentCopy.isLost) return;
+      // Its length is announced: there will be nothing to compare with.
+      if (answerCopy.isTooLong) return;
       const abort = new AbortController();
       const other = sample.primary === sample.of.default ? sample.of.service : sample.of.default;
       const reply = ask(sample, other, abort.signal);
       asked.set(sample, { upstream: other, abort, reply });
+      void reply.then((got) => {
+        const isOurs = 'dropped' in got && OURS.includes(got.dropped);
+        if (!isOurs) knownOf(sample.of).rest.note('answer' in got && !got.answer.isTooLong, now());
+      });
     },
     ended(sample) {
       void finish(sample)
@@ -131,6 +148,10 @@ export function createShadow(options: ShadowOptions): Shadow {
     if (closing.signal.aborted) return under?.abort.abort();
     if (!sample.isWhole || under === undefined) {
       under?.abort.abort();
+      if (sample.isWhole && answerCopy.isTooLong) {
+        parity.result(of.feature, 'incomparable');
+        return onResult(of.feature, 'incomparable');
+      }
       // The router's own answer, or none: there is nothing to compare with, and nobody was asked.
       if (sample.primary === '') return;
       return drop(sample, sentCopy.isLost ? 'memory' : sentCopy.isTooLong ? 'tooLong' : 'aborted');
@@ -139,7 +160,7 @@ export function createShadow(options: ShadowOptions): Shadow {
       under.abort.abort();
       return drop(sample, 'memory');
     }
-    const noise = noiseOf(of);
+    const { noise } = knownOf(of);
     if (!sample.isSafe || !noise.isDue(of.rules.again, random()))
       return await noise.learned().then(() => conclude(sample, under, noise, null));
     const again = ask(sample, sample.primary, under.abort.signal);
@@ -164,14 +185,16 @@ export function createShadow(options: ShadowOptions): Shadow {
 
   return {
     tapFor(of) {
+      const { rest } = knownOf(of);
       return {
         watch(method) {
           const isSafe = method === 'GET' || method === 'HEAD';
           if (!isSafe && !of.shadowsWrites) return null;
           if (random() >= of.rules.sample) return null;
           // What will be dropped anyway is not even copied.
-          if ((inFlight.get(of.feature) ?? 0) >= of.rules.inFlight) {
-            parity.drop(of.feature, 'full');
+          const isFull = (inFlight.get(of.feature) ?? 0) >= of.rules.inFlight;
+          if (isFull || rest.isResting(now())) {
+            parity.drop(of.feature, isFull ? 'full' : 'resting');
             return null;
           }
           return new Sample(of, method, memory, owner);

@@ -1,49 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ParityJson } from '../../router/admin/protocol.ts';
+import sharp from 'sharp';
+import { drawing } from '../contract/pictures.ts';
 import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
-import { until } from '../support/until.ts';
-
-/** Both sides, shadowed in full. */
-function config(monolith: Upstream, service: Upstream, shadow = '{ sample: 1 }'): string {
-  return `listen: 127.0.0.1:0
-admin: { listen: 127.0.0.1:0 }
-flags: { file: flags.json }
-upstreams:
-  monolith: { url: ${monolith.url} }
-  image-api: { url: ${service.url} }
-default: monolith
-features:
-  images:
-    upstream: image-api
-    flag: images
-    key: [{ header: x-user-id }]
-    routes:
-      - { match: "GET /images/{id}", effect: read }
-      - { match: "POST /images", effect: write }
-    shadow: ${shadow}
-`;
-}
-
-async function parity(router: RouterProcess): Promise<ParityJson> {
-  return (await router.admin('/api/features/images/parity')).body as unknown as ParityJson;
-}
-
-/** Waits until so many results or drops are in. */
-async function settled(router: RouterProcess, count: number): Promise<ParityJson> {
-  let last: ParityJson | undefined;
-  await until(
-    async () => {
-      last = await parity(router);
-      const { match, mismatch, ignored, incomparable } = last.counts;
-      return match + mismatch + ignored + incomparable + last.dropped >= count;
-    },
-    () => `${count} results; there are ${JSON.stringify(last)}`,
-    20_000,
-  );
-  return last!;
-}
+import { parityOf, settled, shadowedConfig } from '../support/shadowed.ts';
 
 const json =
   (value: (request: IncomingMessage) => unknown, headers: Record<string, string> = {}) =>
@@ -68,7 +29,7 @@ describe('shadowing', () => {
   });
   const serve = async (stage: string, percent = 0, shadow?: string): Promise<RouterProcess> =>
     (router = await startRouter({
-      yaml: config(monolith, service, shadow),
+      yaml: shadowedConfig(monolith.url, service.url, shadow),
       flags: CANARY(percent, stage),
     }));
   const get = async (path: string, headers: Record<string, string> = {}): Promise<string> =>
@@ -187,6 +148,7 @@ describe('shadowing', () => {
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       response.setHeader('date', new Date(Date.now() + Math.random() * 1e9).toUTCString());
       response.setHeader('x-run', randomUUID());
+      response.setHeader('x-served-by', 'any');
       if (request.url!.endsWith('page')) {
         response.setHeader('content-type', 'text/html');
         return void response.end(
@@ -197,11 +159,6 @@ describe('shadowing', () => {
     };
     monolith.handle = service.handle = answer;
     const router = await serve('shadow', 0, '{ sample: 1, headers: all }');
-    monolith.handle = (request, response) => {
-      response.setHeader('x-served-by', 'any');
-      answer(request, response);
-    };
-    service.handle = monolith.handle;
     for (let round = 0; round < 10; round++) {
       await get('/images/1');
       await get('/images/page');
@@ -228,7 +185,7 @@ describe('shadowing', () => {
     const router = await serve('shadow', 0, '{ sample: 1, headers: all, again: 0 }');
     for (let round = 0; round < 8; round++) await get('/images/1?access_token=querysecret&w=3', secrets);
     await settled(router, 8);
-    const kept = JSON.stringify(await parity(router));
+    const kept = JSON.stringify(await parityOf(router));
     assert.match(kept, /access_token=\[redacted\]&w=3/);
     for (const secret of [
       'topsecretcookie',
@@ -240,5 +197,52 @@ describe('shadowing', () => {
     ])
       assert.ok(!kept.includes(secret), `${secret} in ${kept}`);
     assert.ok(!router.output().includes('topsecretcookie'));
+  });
+
+  it('compares pictures as people see them, and shows those that differ', async () => {
+    const picture = await drawing(320, 240);
+    const original = await picture.clone().jpeg({ quality: 90 }).toBuffer();
+    const others: Record<string, Buffer> = {
+      recompressed: await picture.clone().jpeg({ quality: 65 }).toBuffer(),
+      rotated: await picture.clone().rotate(180).jpeg().toBuffer(),
+      resized: await picture.clone().resize(300, 225).jpeg().toBuffer(),
+      shifted: await sharp(await picture.clone().png().toBuffer())
+        .extract({ left: 1, top: 0, width: 319, height: 240 })
+        .extend({ right: 1, extendWith: 'copy' })
+        .jpeg({ quality: 90 })
+        .toBuffer(),
+    };
+    const answer =
+      (bytes: (name: string) => Buffer) =>
+      (request: IncomingMessage, response: ServerResponse): void => {
+        response.writeHead(200, { 'content-type': 'image/jpeg' });
+        response.end(bytes(request.url!.split('/').at(-1)!));
+      };
+    monolith.handle = answer(() => original);
+    service.handle = answer((name) => others[name]!);
+    const router = await serve('shadow', 0, '{ sample: 1, compare: image }');
+    for (const name of Object.keys(others)) await get(`/images/${name}`);
+    const { counts, mismatches } = await settled(router, 4);
+    assert.deepEqual(
+      counts,
+      { match: 1, mismatch: 3, ignored: 0, incomparable: 0 },
+      JSON.stringify(mismatches),
+    );
+    const found = Object.fromEntries(mismatches.map((each) => [each.path, each.differences[0]!.where]));
+    assert.deepEqual(found, {
+      '/images/rotated': 'image distance',
+      '/images/resized': 'image width',
+      '/images/shifted': 'image shift',
+    });
+    const authorization = `Bearer ${router.token}`;
+    for (const url of Object.values(mismatches[0]!.images!)) {
+      const response = await fetch(router.adminUrl + url, { headers: { authorization } });
+      assert.equal(response.headers.get('content-type'), 'image/png');
+      const { format, width } = await sharp(await response.arrayBuffer()).metadata();
+      assert.ok(format === 'png' && width > 100 && width <= 512);
+      assert.equal((await fetch(router.adminUrl + url)).status, 401);
+    }
+    assert.equal((await router.admin('/api/features/images/parity/..%2f..%2fx/primary')).status, 404);
+    assert.equal((await router.admin('/api/features/none/parity')).status, 404);
   });
 });
