@@ -86,16 +86,16 @@ export function createShadow(options: ShadowOptions): Shadow {
     return known;
   };
 
-  /** Asks an upstream, unless as many as may be are under way. */
+  /** Asks an upstream, unless as many as may be are under way. Never rejects. */
   async function ask(sample: Sample, upstream: string, signal: AbortSignal): Promise<Reply> {
     const { feature, rules } = sample.of;
     const under = inFlight.get(feature) ?? 0;
     if (under >= rules.inFlight) return { dropped: 'full' };
-    const urls = options.urls(upstream);
-    if (urls.length === 0) return { dropped: 'unavailable' };
-    const url = urls[Math.floor(random() * urls.length)]!;
     inFlight.set(feature, under + 1);
     try {
+      const urls = options.urls(upstream);
+      if (urls.length === 0) return { dropped: 'unavailable' };
+      const url = urls[Math.floor(random() * urls.length)]!;
       const { timeouts } = rules;
       const [head, body, copy] = [sample.head(), sample.body(), sample.newCopy()];
       return await sender.send({ url, head, body, copy, timeouts, signal });
