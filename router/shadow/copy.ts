@@ -74,9 +74,13 @@ export class Copy {
     return true;
   }
 
-  /** The body without the framing of chunks, in memory of its own that can be given to a thread; empty when it was given up. */
-  whole(): Uint8Array {
+  /**
+   * The body without the framing of chunks, in memory of its own that can be given to a thread, once; empty when it was given up. What was taken
+   * stays taken, for the body goes on to live there.
+   */
+  whole(): Uint8Array<ArrayBuffer> {
     const joined = join(this.#pieces);
+    this.#pieces = [];
     if (!this.#isChunked) return joined;
     const pieces: Uint8Array[] = [];
     const body = new ChunkedBody({ framed: false, maxBody: this.#maxBytes, maxTrailer: 2 ** 16 });
@@ -95,7 +99,7 @@ export class Copy {
   }
 }
 
-function join(pieces: readonly Uint8Array[]): Uint8Array {
+function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

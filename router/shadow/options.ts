@@ -1,10 +1,10 @@
 /** What shadowing may cost. Bytes and milliseconds. */
 export interface ShadowLimits {
-  /** Bytes of requests and answers that are kept in memory at one time, over all features; what does not fit is dropped. */
+  /** Bytes of requests and primary answers that are kept in memory at one time, over all features; what does not fit is dropped. */
   readonly copyBytes: number;
-  /** Comparisons that wait for the thread that compares; one more is dropped. */
-  readonly queue: number;
-  /** Longest time for one comparison; then the thread is ended and another one begun. */
+  /** The same of the answers to repeated requests. */
+  readonly replyBytes: number;
+  /** Longest time for the comparison of a sample, behind its requests; then the thread is ended and another one begun. */
   readonly compareMs: number;
   /** Longest body without its content coding. */
   readonly decodedBytes: number;
@@ -23,9 +23,9 @@ export interface ShadowLimits {
 }
 
 export const DEFAULT_SHADOW_LIMITS: ShadowLimits = {
-  copyBytes: 24 * 2 ** 20,
-  queue: 32,
-  compareMs: 10_000,
+  copyBytes: 16 * 2 ** 20,
+  replyBytes: 16 * 2 ** 20,
+  compareMs: 20_000,
   decodedBytes: 16 * 2 ** 20,
   firstAgain: 5,
   noiseMs: 3_600_000,
@@ -45,13 +45,16 @@ export interface ShadowRules {
   readonly headers: readonly string[] | 'all';
   /** Pictures further apart are a mismatch, 0 to 1. */
   readonly imageDistance: number;
-  /** Requests under way to the shadow at one time; one more is dropped. */
+  /** Requests under way to the shadow at one time; `WAITING` times as many wait, and one more is dropped. */
   readonly inFlight: number;
   /** Share of the sampled requests after which the primary is asked a second time, 0 to 1. */
   readonly again: number;
   /** Milliseconds: to connect, to the answer's head, to its end. */
   readonly timeouts: { readonly connect: number; readonly response: number; readonly total: number };
 }
+
+/** Samples that wait for each request that may be under way: what a burst may bring. */
+export const WAITING = 4;
 
 /** One route of a feature in a stage that is shadowed. */
 export interface Shadowed {
@@ -71,7 +74,6 @@ export type Dropped =
   | 'resting'
   | 'memory'
   | 'tooLong'
-  | 'queue'
   | 'aborted'
   | 'unavailable'
   | 'connect'

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Pictures } from './compare/worker.ts';
+import type { Pictures } from './thumbnails.ts';
 
 export const SIDES = ['primary', 'shadow', 'difference'] as const;
 export type Side = (typeof SIDES)[number];

@@ -1,11 +1,10 @@
-import type { Answer } from './compare/answer.ts';
 import { Copy, type Memory } from './copy.ts';
-import { readAnswerLines, readSentHead, type SentHead } from './head-lines.ts';
+import type { PrimaryAnswer } from './messages.ts';
 import type { Shadowed } from './options.ts';
 
-/** Told of the moments of a sampled exchange at which something is sent. Called outside the data path's own turn. */
+/** Told of the moments of a sampled exchange at which something is to be done. Called outside the data path's own turn. */
 export interface SampleOwner {
-  /** The primary's answer has begun; for a request with a body: it is over. */
+  /** The primary's answer has begun, or a request with a body and its answer are over: it may be repeated. */
   answered(sample: Sample): void;
   /** The exchange is over. */
   ended(sample: Sample): void;
@@ -17,26 +16,30 @@ export interface SampleOwner {
 export class Sample {
   readonly of: Shadowed;
   readonly method: string;
+  /** Number of `of` in the thread, and of this sample when it was handed over; -1: it wasn't. */
+  readonly route: number;
+  id = -1;
   /** Who answers the client; empty until somebody does. */
   primary = '';
+  /** The request as the primary got it. */
+  head = '';
   isWhole = false;
   isOver = false;
+  /** Counted as dropped: what comes now is of no interest. */
+  isDropped = false;
   readonly sentCopy: Copy;
   readonly answerCopy: Copy;
-  readonly #copies: Copy[] = [];
-  readonly #memory: Memory;
   #status = 0;
-  #head = '';
   #answerHead = '';
   #isBroken = false;
   readonly #owner: SampleOwner;
 
-  constructor(of: Shadowed, method: string, memory: Memory, owner: SampleOwner) {
+  constructor(of: Shadowed, route: number, method: string, memory: Memory, owner: SampleOwner) {
     this.of = of;
+    this.route = route;
     this.method = method;
-    this.#memory = memory;
-    this.sentCopy = this.newCopy();
-    this.answerCopy = this.newCopy();
+    this.sentCopy = new Copy(of.rules.maxBody, memory);
+    this.answerCopy = new Copy(of.rules.maxBody, memory);
     this.#owner = owner;
   }
 
@@ -45,11 +48,11 @@ export class Sample {
   }
 
   sent(bytes: Buffer, from: number, to: number): void {
-    this.#guard(() => (this.#head = bytes.toString('latin1', from, to)));
+    this.#guard(() => (this.head = bytes.toString('latin1', from, to)));
   }
 
   sentBody(bytes: Buffer, from: number, to: number): void {
-    const isChunked = /\r\ntransfer-encoding:/i.test(this.#head);
+    const isChunked = /\r\ntransfer-encoding:/i.test(this.head);
     this.#guard(() => this.sentCopy.add(bytes, from, to, isChunked));
   }
 
@@ -77,32 +80,20 @@ export class Sample {
     });
   }
 
-  /** The request as the primary got it. */
-  head(): SentHead {
-    return readSentHead(this.#head);
+  /** The body that the primary got, in memory of its own; null when there was none. */
+  body(): Uint8Array<ArrayBuffer> | null {
+    return /\r\n(?:transfer-encoding|content-length):/i.test(this.head) ? this.sentCopy.whole() : null;
   }
 
-  /** The body that the primary got; null when there was none. */
-  body(): Uint8Array | null {
-    return /\r\n(?:transfer-encoding|content-length):/i.test(this.#head) ? this.sentCopy.whole() : null;
-  }
-
-  /** What the primary answered; when the sample is over. */
-  answer(): Answer {
+  /** What the primary answered, when the exchange is over; its body in memory of its own. */
+  answer(): PrimaryAnswer & { readonly body: Uint8Array<ArrayBuffer> } {
     const body = this.answerCopy.whole();
-    const isTooLong = this.answerCopy.isTooLong;
-    return { status: this.#status, headers: readAnswerLines(this.#answerHead), body, isTooLong };
-  }
-
-  /** Room for one more body of this sample, given back with the others. */
-  newCopy(): Copy {
-    const copy = new Copy(this.of.rules.maxBody, this.#memory);
-    this.#copies.push(copy);
-    return copy;
+    return { status: this.#status, head: this.#answerHead, body, isTooLong: this.answerCopy.isTooLong };
   }
 
   free(): void {
-    for (const copy of this.#copies) copy.free();
+    this.sentCopy.free();
+    this.answerCopy.free();
   }
 
   /** Nothing that goes wrong here may reach the data path. */
@@ -111,16 +102,12 @@ export class Sample {
     try {
       look();
     } catch (error) {
-      this.#fail(error);
+      this.#isBroken = true;
+      this.#owner.failed(this, error);
     }
   }
 
   #later(tell: () => void): void {
     setImmediate(() => this.#guard(tell));
-  }
-
-  #fail(error: unknown): void {
-    this.#isBroken = true;
-    this.#owner.failed(this, error);
   }
 }

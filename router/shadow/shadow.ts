@@ -1,16 +1,14 @@
 import type { Metric } from '../metrics/traffic.ts';
 import type { Result } from './compare/compare.ts';
-import { createComparing } from './comparing.ts';
 import { Memory } from './copy.ts';
 import { createCounters } from './counters.ts';
-import { judge, type JudgeParts } from './judge.ts';
-import { createNoise, type Noise } from './noise.ts';
-import { DEFAULT_SHADOW_LIMITS, type Dropped, type Shadowed, type ShadowLimits } from './options.ts';
+import type { Outcome } from './messages.ts';
+import { DEFAULT_SHADOW_LIMITS, WAITING, type Dropped, type Shadowed, type ShadowLimits } from './options.ts';
 import { createParity, type Parity } from './parity.ts';
 import { createPictureStore, type PictureStore } from './pictures.ts';
 import { createRest, type Rest } from './rest.ts';
 import { Sample, type SampleOwner } from './sample.ts';
-import { createSender, type Reply } from './sender.ts';
+import { createThread } from './thread.ts';
 
 export interface ShadowOptions {
   /** Folder for the pictures of mismatches. */
@@ -23,24 +21,8 @@ export interface ShadowOptions {
   readonly limits?: Partial<ShadowLimits>;
   /** In [0, 1): for sampling. */
   readonly random?: () => number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
-}
-
-/** Drops that say nothing about the shadow. */
-const OURS: readonly Dropped[] = ['full', 'memory', 'aborted', 'failed'];
-
-/** What has been learned of a route. */
-interface Known {
-  readonly noise: Noise;
-  readonly rest: Rest;
-}
-
-/** A shadow request under way. */
-interface Asked {
-  readonly upstream: string;
-  readonly reply: Promise<Reply>;
-  readonly abort: AbortController;
 }
 
 /** What of a tap the data path calls (forward/plan.ts). */
@@ -54,166 +36,210 @@ export interface Shadow {
   readonly parity: Parity;
   readonly pictures: PictureStore;
   readonly metrics: readonly Metric[];
-  stats(): { readonly inFlight: number; readonly waiting: number; readonly copyBytes: number };
+  stats(): { readonly inFlight: number; readonly copyBytes: number };
   /** Gives up what is under way. */
   close(): Promise<void>;
 }
 
+/** A sample that was handed over to the thread. */
+interface Handed {
+  readonly sample: Sample;
+  readonly at: number;
+}
+
+const RESULTS: readonly string[] = ['match', 'mismatch', 'ignored', 'incomparable'] satisfies Result[];
+
+/** How long nothing is sampled after the thread has died, in milliseconds: to begin another one costs the loop that serves. */
+const AFTER_DEATH = 5000;
+
+/** How often samples are looked at that take too long, in milliseconds. */
+const SWEEP = 1000;
+
 /**
  * Repeats a sample of the requests at the side that did not answer them, and compares. Nothing here is waited for by a client: copies are bounded,
- * connections and times its own, and what is too much is dropped and counted.
+ * all else happens in a thread of its own, and what is too much is dropped and counted.
  */
 export function createShadow(options: ShadowOptions): Shadow {
   const limits: ShadowLimits = { ...DEFAULT_SHADOW_LIMITS, ...options.limits };
   const random = options.random ?? Math.random;
-  const now = options.now ?? Date.now;
+  const now = options.now ?? (() => performance.now());
   const memory = new Memory(limits.copyBytes);
   const pictures = createPictureStore(options.folder);
   const parity = createParity(limits, pictures);
-  const sender = createSender();
-  const comparing = createComparing(limits);
-  const closing = new AbortController();
-  const routes = new Map<string, Known>();
+  const rests = new Map<string, Rest>();
+  const handed = new Map<number, Handed>();
+  /** Samples that were handed over, by feature. */
   const inFlight = new Map<string, number>();
-  const asked = new Map<Sample, Asked>();
-  const onResult = options.onResult ?? (() => undefined);
-  const judging: JudgeParts = { comparing, parity, pictures, limits, now, onResult, log: options.log };
+  let nextId = 0;
+  let isClosed = false;
+  let goneUntil = -Infinity;
 
-  const knownOf = ({ feature, route }: Shadowed): Known => {
-    const key = JSON.stringify([feature, route]);
-    const known = routes.get(key) ?? { noise: createNoise(limits), rest: createRest() };
-    routes.set(key, known);
-    return known;
-  };
+  const thread = createThread({
+    folder: options.folder,
+    limits,
+    onOutcome({ id, result, mismatch, isBad }) {
+      const sample = release(id);
+      if (!sample) return;
+      const { feature } = sample.of;
+      if (isBad !== null) restOf(sample.of).note(!isBad, now());
+      if (mismatch !== null) parity.mismatch(feature, mismatch);
+      conclude(feature, result);
+    },
+    onGone(error) {
+      if (isClosed) return;
+      goneUntil = now() + AFTER_DEATH;
+      options.log.warn({ err: error }, 'the thread that compares has ended; another one is begun');
+      for (const [id, { sample }] of handed) {
+        release(id);
+        parity.drop(sample.of.feature, 'failed');
+      }
+    },
+  });
 
-  /** Asks an upstream, unless as many as may be are under way. Never rejects. */
-  async function ask(sample: Sample, upstream: string, signal: AbortSignal): Promise<Reply> {
-    const { feature, rules } = sample.of;
-    const under = inFlight.get(feature) ?? 0;
-    if (under >= rules.inFlight) return { dropped: 'full' };
-    inFlight.set(feature, under + 1);
+  const sweep = setInterval(() => {
+    for (const [id, { sample, at }] of handed) {
+      const age = now() - at;
+      const { total } = sample.of.rules.timeouts;
+      // An answer that goes on and on (events) is not worth its place.
+      if (!sample.isOver && age > total) abort(id, 'aborted');
+      else if (age > 3 * total + limits.compareMs) return thread.drop('a comparison took too long');
+    }
+  }, SWEEP);
+  sweep.unref();
+
+  function conclude(feature: string, result: Outcome['result']): void {
+    if (!isResult(result)) return parity.drop(feature, result);
+    parity.result(feature, result);
     try {
-      const urls = options.urls(upstream);
-      if (urls.length === 0) return { dropped: 'unavailable' };
-      const url = urls[Math.floor(random() * urls.length)]!;
-      const { timeouts } = rules;
-      const [head, body, copy] = [sample.head(), sample.body(), sample.newCopy()];
-      return await sender.send({ url, head, body, copy, timeouts, signal });
+      options.onResult?.(feature, result);
     } catch (error) {
-      options.log.warn({ err: error, feature }, 'a request could not be repeated');
-      return { dropped: 'failed' };
-    } finally {
-      inFlight.set(feature, inFlight.get(feature)! - 1);
+      options.log.warn({ err: error, feature }, 'who is told of a comparison failed');
     }
   }
 
-  function drop(sample: Sample, reason: Dropped): void {
+  function restOf({ feature, route }: Shadowed): Rest {
+    const key = JSON.stringify([feature, route]);
+    const rest = rests.get(key) ?? createRest();
+    rests.set(key, rest);
+    return rest;
+  }
+
+  /** The sample's place and memory are free again. */
+  function release(id: number): Sample | undefined {
+    const sample = handed.get(id)?.sample;
+    if (!sample) return undefined;
+    handed.delete(id);
+    inFlight.set(sample.of.feature, inFlight.get(sample.of.feature)! - 1);
+    sample.free();
+    return sample;
+  }
+
+  function abort(id: number, reason: Dropped): void {
+    const sample = release(id);
+    if (!sample) return;
+    thread.post({ kind: 'abort', id }, []);
     parity.drop(sample.of.feature, reason);
   }
 
+  function isFull(of: Shadowed): boolean {
+    return (inFlight.get(of.feature) ?? 0) >= of.rules.inFlight * (1 + WAITING);
+  }
+
+  /** Hands a sample over, or answers why not. */
+  function handOver(sample: Sample): Dropped | null {
+    const { of, sentCopy, primary, head, method, route } = sample;
+    if (sentCopy.isTooLong) return 'tooLong';
+    if (sentCopy.isLost || sample.answerCopy.isLost) return 'memory';
+    if (isFull(of)) return 'full';
+    const shadow = primary === of.default ? of.service : of.default;
+    const shadowUrl = pick(options.urls(shadow));
+    if (shadowUrl === null) return 'unavailable';
+    const id = nextId++;
+    const body = sample.body();
+    const answer = sample.isOver ? sample.answer() : null;
+    const primaryUrl = pick(options.urls(primary));
+    thread.post(
+      { kind: 'begin', id, route, method, primary, shadow, primaryUrl, shadowUrl, head, body, answer },
+      [body, answer?.body].flatMap((bytes) => bytes?.buffer ?? []),
+    );
+    sample.id = id;
+    handed.set(id, { sample, at: now() });
+    inFlight.set(of.feature, (inFlight.get(of.feature) ?? 0) + 1);
+    return null;
+  }
+
+  const pick = (urls: readonly string[]): string | null => urls[Math.floor(random() * urls.length)] ?? null;
+
   const owner: SampleOwner = {
     answered(sample) {
-      const { sentCopy, answerCopy } = sample;
-      if (closing.signal.aborted || sentCopy.isTooLong || sentCopy.isLost) return;
-      // Its length is announced: there will be nothing to compare with.
-      if (answerCopy.isTooLong) return;
-      const abort = new AbortController();
-      const other = sample.primary === sample.of.default ? sample.of.service : sample.of.default;
-      const reply = ask(sample, other, abort.signal);
-      asked.set(sample, { upstream: other, abort, reply });
-      void reply.then((got) => {
-        const isOurs = 'dropped' in got && OURS.includes(got.dropped);
-        if (!isOurs) knownOf(sample.of).rest.note('answer' in got && !got.answer.isTooLong, now());
-      });
+      // When the answer is whole by now, which most are, all is handed over at once.
+      if (isClosed || (sample.isOver && sample.isSafe) || sample.answerCopy.isTooLong) return;
+      const reason = handOver(sample);
+      if (reason !== null) drop(sample, reason);
     },
     ended(sample) {
-      void finish(sample)
-        .catch((error: unknown) => owner.failed(sample, error))
-        .finally(() => sample.free());
+      const { id, isWhole, answerCopy } = sample;
+      if (isClosed || sample.isDropped) return sample.free();
+      const reason = isWhole ? (answerCopy.isLost ? 'memory' : null) : 'aborted';
+      if (id !== -1) {
+        if (reason !== null) return abort(id, reason);
+        if (!sample.isSafe || !handed.has(id)) return;
+        const answer = sample.answer();
+        return thread.post({ kind: 'end', id, answer }, [answer.body.buffer]);
+      }
+      // The router's own answer, or none: there is nothing to compare with.
+      if (sample.primary === '') return sample.free();
+      if (reason === null && answerCopy.isTooLong) {
+        sample.free();
+        return conclude(sample.of.feature, 'incomparable');
+      }
+      const why = reason ?? handOver(sample);
+      if (why !== null) drop(sample, why);
     },
     failed(sample, error) {
       options.log.warn({ err: error, feature: sample.of.feature }, 'a sampled request could not be compared');
-      drop(sample, 'failed');
-      asked.get(sample)?.abort.abort();
-      asked.delete(sample);
-      sample.free();
+      if (handed.has(sample.id)) abort(sample.id, 'failed');
+      else drop(sample, 'failed');
     },
   };
 
-  /** The primary is done: waits for the shadow, asks the primary again if that is due, and compares. */
-  async function finish(sample: Sample): Promise<void> {
-    const { sentCopy, answerCopy, of } = sample;
-    const under = asked.get(sample);
-    asked.delete(sample);
-    if (closing.signal.aborted) return under?.abort.abort();
-    if (!sample.isWhole || under === undefined) {
-      under?.abort.abort();
-      if (sample.isWhole && answerCopy.isTooLong) {
-        parity.result(of.feature, 'incomparable');
-        return onResult(of.feature, 'incomparable');
-      }
-      // The router's own answer, or none: there is nothing to compare with, and nobody was asked.
-      if (sample.primary === '') return;
-      return drop(sample, sentCopy.isLost ? 'memory' : sentCopy.isTooLong ? 'tooLong' : 'aborted');
-    }
-    if (answerCopy.isLost) {
-      under.abort.abort();
-      return drop(sample, 'memory');
-    }
-    const { noise } = knownOf(of);
-    if (!sample.isSafe || !noise.isDue(of.rules.again, random()))
-      return await noise.learned().then(() => conclude(sample, under, noise, null));
-    const again = ask(sample, sample.primary, under.abort.signal);
-    const done = conclude(sample, under, noise, again);
-    noise.learning(done.catch(() => undefined));
-    await done;
-  }
-
-  async function conclude(
-    sample: Sample,
-    { upstream, reply }: Asked,
-    noise: Noise,
-    again: Promise<Reply> | null,
-  ): Promise<void> {
-    const [shadow, second] = await Promise.all([reply, again]);
-    if (closing.signal.aborted) return;
-    if ('dropped' in shadow) return drop(sample, shadow.dropped);
-    const repeated = second !== null && 'answer' in second ? second.answer : null;
-    const answers = { shadow: shadow.answer, again: repeated, shadowName: upstream };
-    await judge(judging, sample, noise, answers);
+  function drop(sample: Sample, reason: Dropped): void {
+    sample.isDropped = true;
+    sample.free();
+    parity.drop(sample.of.feature, reason);
   }
 
   return {
     tapFor(of) {
-      const { rest } = knownOf(of);
+      const route = thread.route(of);
+      const rest = restOf(of);
       return {
         watch(method) {
           const isSafe = method === 'GET' || method === 'HEAD';
           if (!isSafe && !of.shadowsWrites) return null;
           if (random() >= of.rules.sample) return null;
           // What will be dropped anyway is not even copied.
-          const isFull = (inFlight.get(of.feature) ?? 0) >= of.rules.inFlight;
-          if (isFull || rest.isResting(now())) {
-            parity.drop(of.feature, isFull ? 'full' : 'resting');
+          if (isFull(of) || rest.isResting(now()) || now() < goneUntil) {
+            parity.drop(of.feature, isFull(of) ? 'full' : 'resting');
             return null;
           }
-          return new Sample(of, method, memory, owner);
+          return new Sample(of, route, method, memory, owner);
         },
       };
     },
     parity,
     pictures,
     metrics: createCounters(parity),
-    stats: () => ({
-      inFlight: [...inFlight.values()].reduce((sum, count) => sum + count, 0),
-      waiting: comparing.waiting(),
-      copyBytes: memory.used,
-    }),
+    stats: () => ({ inFlight: handed.size, copyBytes: memory.used }),
     async close() {
-      closing.abort();
-      for (const { abort } of asked.values()) abort.abort();
-      sender.close();
-      await comparing.close();
+      isClosed = true;
+      clearInterval(sweep);
+      for (const id of handed.keys()) release(id);
+      await thread.close();
     },
   };
+}
+
+function isResult(result: Outcome['result']): result is Result {
+  return RESULTS.includes(result);
 }
