@@ -60,6 +60,8 @@ export interface Outcome {
   readonly id: number;
   readonly result: Result | Dropped;
   readonly mismatch: Mismatch | null;
+  /** Why it is `incomparable`; else null. */
+  readonly reason: string | null;
   /** The shadow gave no answer, or one that was too long; null: nothing is known of it. */
   readonly isBad: boolean | null;
 }

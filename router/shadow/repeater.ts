@@ -113,7 +113,7 @@ export function createRepeater({ limits, folder, post, random, now }: RepeaterOp
     const [reply, second] = await Promise.all([sent, sentAgain]);
     if ('dropped' in reply) {
       const isBad = OURS.includes(reply.dropped) ? null : true;
-      return { result: reply.dropped, mismatch: null, isBad };
+      return { result: reply.dropped, mismatch: null, reason: null, isBad };
     }
     const shadow = reply.answer;
     const again = second !== null && 'answer' in second ? second.answer : null;
@@ -129,12 +129,13 @@ export function createRepeater({ limits, folder, post, random, now }: RepeaterOp
     const verdict = await compareNext(comparison);
     noise.learn(verdict.noise, now());
     const isBad = shadow.isTooLong && !isTooLong;
-    if (verdict.result !== 'mismatch') return { result: verdict.result, mismatch: null, isBad };
+    if (verdict.result !== 'mismatch')
+      return { result: verdict.result, mismatch: null, reason: verdict.reason, isBad };
     if (again === null) noise.suspect();
     const kept: Judged = { of, begin, primary, shadow, verdict, now: now() };
     const mismatch = mismatchOf(kept);
     const hasPictures = await keepPictures(mismatch.id, comparison);
-    return { result: 'mismatch', mismatch: { ...mismatch, hasPictures }, isBad };
+    return { result: 'mismatch', mismatch: { ...mismatch, hasPictures }, reason: null, isBad };
   }
 
   async function keepPictures(id: string, comparison: Comparison): Promise<boolean> {
@@ -152,7 +153,7 @@ export function createRepeater({ limits, folder, post, random, now }: RepeaterOp
     try {
       outcome = await outcomeOf(sample);
     } catch {
-      outcome = { result: 'failed', mismatch: null, isBad: null };
+      outcome = { result: 'failed', mismatch: null, reason: null, isBad: null };
     }
     pending.delete(id);
     for (const copy of sample.copies) copy.free();

@@ -2,6 +2,7 @@ import type { Metric } from '../metrics/traffic.ts';
 import type { Result } from './compare/compare.ts';
 import { Memory } from './copy.ts';
 import { createCounters } from './counters.ts';
+import { InFlight } from './in-flight.ts';
 import type { Outcome } from './messages.ts';
 import { DEFAULT_SHADOW_LIMITS, WAITING, type Dropped, type Shadowed, type ShadowLimits } from './options.ts';
 import { createParity, type Parity } from './parity.ts';
@@ -41,12 +42,6 @@ export interface Shadow {
   close(): Promise<void>;
 }
 
-/** A sample that was handed over to the thread. */
-interface Handed {
-  readonly sample: Sample;
-  readonly at: number;
-}
-
 const RESULTS: readonly string[] = ['match', 'mismatch', 'ignored', 'incomparable'] satisfies Result[];
 
 /** How long nothing is sampled after the thread has died, in milliseconds: to begin another one costs the loop that serves. */
@@ -67,9 +62,8 @@ export function createShadow(options: ShadowOptions): Shadow {
   const pictures = createPictureStore(options.folder);
   const parity = createParity(limits, pictures);
   const rests = new Map<string, Rest>();
-  const handed = new Map<number, Handed>();
-  /** Samples that were handed over, by feature. */
-  const inFlight = new Map<string, number>();
+  const inFlight = new InFlight();
+  const told = new Set<string>();
   let nextId = 0;
   let isClosed = false;
   let goneUntil = -Infinity;
@@ -77,27 +71,28 @@ export function createShadow(options: ShadowOptions): Shadow {
   const thread = createThread({
     folder: options.folder,
     limits,
-    onOutcome({ id, result, mismatch, isBad }) {
-      const sample = release(id);
+    onOutcome({ id, result, mismatch, reason, isBad }) {
+      const sample = inFlight.release(id);
       if (!sample) return;
       const { feature } = sample.of;
       if (isBad !== null) restOf(sample.of).note(!isBad, now());
       if (mismatch !== null) parity.mismatch(feature, mismatch);
+      if (reason !== null) tell(feature, reason);
       conclude(feature, result);
     },
     onGone(error) {
       if (isClosed) return;
       goneUntil = now() + AFTER_DEATH;
       options.log.warn({ err: error }, 'the thread that compares has ended; another one is begun');
-      for (const [id, { sample }] of handed) {
-        release(id);
+      for (const { id, sample } of inFlight.all()) {
+        inFlight.release(id);
         parity.drop(sample.of.feature, 'failed');
       }
     },
   });
 
   const sweep = setInterval(() => {
-    for (const [id, { sample, at }] of handed) {
+    for (const { id, sample, at } of inFlight.all()) {
       const age = now() - at;
       const { total } = sample.of.rules.timeouts;
       // An answer that goes on and on (events) is not worth its place.
@@ -117,6 +112,13 @@ export function createShadow(options: ShadowOptions): Shadow {
     }
   }
 
+  /** Says each reason once, and not many. */
+  function tell(feature: string, reason: string): void {
+    if (told.size >= 20 || told.has(reason)) return;
+    told.add(reason);
+    options.log.warn({ feature, reason }, 'answers could not be compared');
+  }
+
   function restOf({ feature, route }: Shadowed): Rest {
     const key = JSON.stringify([feature, route]);
     const rest = rests.get(key) ?? createRest();
@@ -124,25 +126,15 @@ export function createShadow(options: ShadowOptions): Shadow {
     return rest;
   }
 
-  /** The sample's place and memory are free again. */
-  function release(id: number): Sample | undefined {
-    const sample = handed.get(id)?.sample;
-    if (!sample) return undefined;
-    handed.delete(id);
-    inFlight.set(sample.of.feature, inFlight.get(sample.of.feature)! - 1);
-    sample.free();
-    return sample;
-  }
-
   function abort(id: number, reason: Dropped): void {
-    const sample = release(id);
+    const sample = inFlight.release(id);
     if (!sample) return;
     thread.post({ kind: 'abort', id }, []);
     parity.drop(sample.of.feature, reason);
   }
 
   function isFull(of: Shadowed): boolean {
-    return (inFlight.get(of.feature) ?? 0) >= of.rules.inFlight * (1 + WAITING);
+    return inFlight.count(of.feature) >= of.rules.inFlight * (1 + WAITING);
   }
 
   /** Hands a sample over, or answers why not. */
@@ -163,8 +155,7 @@ export function createShadow(options: ShadowOptions): Shadow {
       [body, answer?.body].flatMap((bytes) => bytes?.buffer ?? []),
     );
     sample.id = id;
-    handed.set(id, { sample, at: now() });
-    inFlight.set(of.feature, (inFlight.get(of.feature) ?? 0) + 1);
+    inFlight.add(sample, now());
     return null;
   }
 
@@ -183,7 +174,7 @@ export function createShadow(options: ShadowOptions): Shadow {
       const reason = isWhole ? (answerCopy.isLost ? 'memory' : null) : 'aborted';
       if (id !== -1) {
         if (reason !== null) return abort(id, reason);
-        if (!sample.isSafe || !handed.has(id)) return;
+        if (!sample.isSafe || !inFlight.has(id)) return;
         const answer = sample.answer();
         return thread.post({ kind: 'end', id, answer }, [answer.body.buffer]);
       }
@@ -198,7 +189,7 @@ export function createShadow(options: ShadowOptions): Shadow {
     },
     failed(sample, error) {
       options.log.warn({ err: error, feature: sample.of.feature }, 'a sampled request could not be compared');
-      if (handed.has(sample.id)) abort(sample.id, 'failed');
+      if (inFlight.has(sample.id)) abort(sample.id, 'failed');
       else drop(sample, 'failed');
     },
   };
@@ -230,11 +221,11 @@ export function createShadow(options: ShadowOptions): Shadow {
     parity,
     pictures,
     metrics: createCounters(parity),
-    stats: () => ({ inFlight: handed.size, copyBytes: memory.used }),
+    stats: () => ({ inFlight: inFlight.size, copyBytes: memory.used }),
     async close() {
       isClosed = true;
       clearInterval(sweep);
-      for (const id of handed.keys()) release(id);
+      for (const { id } of inFlight.all()) inFlight.release(id);
       await thread.close();
     },
   };
