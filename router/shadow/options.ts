@@ -23,8 +23,8 @@ export interface ShadowLimits {
 }
 
 export const DEFAULT_SHADOW_LIMITS: ShadowLimits = {
-  copyBytes: 16 * 2 ** 20,
-  replyBytes: 16 * 2 ** 20,
+  copyBytes: 12 * 2 ** 20,
+  replyBytes: 8 * 2 ** 20,
   compareMs: 20_000,
   decodedBytes: 16 * 2 ** 20,
   firstAgain: 5,

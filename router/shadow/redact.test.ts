@@ -23,8 +23,8 @@ describe('what is not stored of a mismatch', () => {
 
   it('keeps the names of a query and the values that are no secrets', () => {
     assert.equal(
-      redactTarget('/a?w=3&api_key=abc&password=&Token=x%20y&flag', []),
-      '/a?w=3&api_key=[redacted]&password=[redacted]&Token=[redacted]&flag',
+      redactTarget('/a?w=3&code=1&api_key=abc&password=&Token=x%20y&flag', []),
+      '/a?w=3&code=[redacted]&api_key=[redacted]&password=[redacted]&Token=[redacted]&flag',
     );
     assert.equal(redactTarget('/reset/topsecret', ['topsecret']), '/reset/[redacted]');
   });
@@ -37,5 +37,6 @@ describe('what is not stored of a mismatch', () => {
     assert.equal(at('$.user.password', 'x'), '[redacted]');
     assert.equal(at('$["access_token"]', 'x'), '[redacted]');
     assert.equal(at('$.monkey', 'x'), 'x');
+    assert.equal(at('$.code', 'NOT_FOUND'), 'NOT_FOUND');
   });
 });

@@ -4,7 +4,10 @@ const GONE = '[redacted]';
 
 /** Names whose values are secrets, be they of query parameters or of JSON members. */
 const SECRET_NAME =
-  /(?:pass(?:word|wd|phrase)?|pwd|secret|token|session|sid|csrf|xsrf|credential|api[-_]?key|private[-_]?key|^key$|^sig$|signature|^auth$|authorization|cookie|^code$|jwt|otp)/i;
+  /(?:^pass$|password|passwd|passphrase|pwd|secret|token|session|^sid$|csrf|xsrf|credential|api[-_]?key|private[-_]?key|^sig$|signature|^auth$|authorization|cookie|jwt|^otp$)/i;
+
+/** Names that are secrets in a query, and mostly something else in JSON: an authorization code (RFC 6749 section 4.1.2) is not an error code. */
+const SECRET_PARAMETER = /^(?:key|code)$/i;
 
 const SECRET_HEADER = /^(?:cookie|set-cookie2?|authorization|proxy-authorization|strangler-.*)$/i;
 
@@ -64,7 +67,9 @@ export function redactTarget(target: string, secrets: readonly string[]): string
     .split('&')
     .map((pair) => {
       const name = pair.split('=', 1)[0]!;
-      return pair.includes('=') && SECRET_NAME.test(name) ? `${name}=${GONE}` : pair;
+      return pair.includes('=') && (SECRET_NAME.test(name) || SECRET_PARAMETER.test(name))
+        ? `${name}=${GONE}`
+        : pair;
     });
   return redactText(`${target.slice(0, start)}?${pairs.join('&')}`, secrets);
 }

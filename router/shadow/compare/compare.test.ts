@@ -83,6 +83,16 @@ describe('comparing answers', () => {
     ]);
   });
 
+  it('takes JSON for UTF-8, said or not, and asks for no ETag of an error', async () => {
+    const error = (headers: Record<string, string>): Answer => ({
+      ...answer({ title: 'no' }, {}, 404),
+      headers: Object.entries(headers),
+    });
+    const one = error({ 'content-type': 'application/problem+json; charset=utf-8', etag: 'W/"1"' });
+    assert.equal((await judge(one, error({ 'content-type': 'application/problem+json' }))).result, 'match');
+    assert.equal((await judge(one, error({ 'content-type': 'application/json' }))).result, 'mismatch');
+  });
+
   it('looks through content codings, which each side chooses', async () => {
     const text = JSON.stringify({ a: 1 });
     const one = { ...json(answer(gzipSync(text))) };

@@ -15,7 +15,6 @@ export const DEFAULT_HEADERS: readonly string[] = [
   'www-authenticate',
   'cache-control',
   'access-control-allow-origin',
-  'content-security-policy',
   'x-content-type-options',
   'etag',
 ];
@@ -52,7 +51,9 @@ export function compareHeaders(
     if (SECRET.test(name)) continue;
     const one = header(primary, name);
     const other = header(shadow, name);
-    if (PRESENCE.has(name) && (one === undefined) === (other === undefined)) continue;
+    // Frameworks put one on errors too, where nobody asks for it.
+    const isError = primary.status >= 400;
+    if (PRESENCE.has(name) && (isError || (one === undefined) === (other === undefined))) continue;
     if (normal(name, one) === normal(name, other) || isSameInstant(one, other, now)) continue;
     findings.add({
       kind: 'header',
@@ -75,5 +76,8 @@ function normal(name: string, value: string | undefined): string | undefined {
     .toLowerCase()
     .split(/\s*[;,]\s*/)
     .map((piece) => piece.replaceAll('"', ''));
-  return (name === 'cache-control' ? pieces.toSorted() : pieces).join(';');
+  if (name === 'cache-control') return pieces.toSorted().join(';');
+  // JSON is UTF-8, said or not (RFC 8259 section 11).
+  const isJson = /^application\/(?:json|.+\+json)$/.test(pieces[0]!);
+  return pieces.filter((piece) => !isJson || piece !== 'charset=utf-8').join(';');
 }
