@@ -179,6 +179,14 @@ describe('comparing answers', () => {
     );
   });
 
+  it('looks at a body that says nothing of its type', async () => {
+    const bare = (body: unknown): Answer => ({ ...answer(body), headers: [] });
+    assert.deepEqual(wheres(await judge(bare({ a: 1 }), bare({ a: 2 }))), ['json $.a']);
+    assert.deepEqual(wheres(await judge(bare('one two three'), bare('one 2 three'))), ['text one * three']);
+    const binary = (end: number): Answer => bare(new Uint8Array([0xff, 0xfe, end]));
+    assert.deepEqual(wheres(await judge(binary(1), binary(2))), ['bytes body']);
+  });
+
   it('compares no more than the status when told so', async () => {
     const rules = { ...RULES, mode: 'status' } as const;
     assert.equal((await judge(answer({ a: 1 }), answer({ a: 2 }), { rules })).result, 'match');

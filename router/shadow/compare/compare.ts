@@ -102,7 +102,7 @@ async function compareBodies(
     }
     const text = textOf(one);
     const otherText = textOf(other);
-    if (/^application\/(?:json|.+\+json)$/.test(type) && text !== null && otherText !== null) {
+    if (isJson(type) && text !== null && otherText !== null) {
       const json = parseJson(text);
       const otherJson = parseJson(otherText);
       if (json !== undefined && otherJson !== undefined) {
@@ -110,11 +110,7 @@ async function compareBodies(
         return null;
       }
     }
-    if (
-      /^(?:text\/|application\/(?:json|xml|.+\+(?:json|xml))$)/.test(type) &&
-      text !== null &&
-      otherText !== null
-    ) {
+    if (isText(type) && text !== null && otherText !== null) {
       compareText(text, otherText, now, findings);
       return null;
     }
@@ -122,6 +118,11 @@ async function compareBodies(
   compareBytes(one, other, findings);
   return null;
 }
+
+/** What says nothing of its type is looked at: it is mostly JSON or text. */
+const isJson = (type: string): boolean => /^(?:|application\/(?:json|.+\+json))$/.test(type);
+const isText = (type: string): boolean =>
+  /^(?:|text\/.+|application\/(?:javascript|json|xml|.+\+(?:json|xml)))$/.test(type);
 
 /** The body as text; null when it is not UTF-8. */
 function textOf(body: Uint8Array): string | null {
