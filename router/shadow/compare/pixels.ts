@@ -64,7 +64,7 @@ const TOGETHER = 64;
  */
 export function shiftOf(one: Plane, other: Plane): { x: number; y: number } | null {
   if (one.width !== other.width || one.height !== other.height) return null;
-  const margin = Math.min(STEPS + 1, Math.floor(Math.min(one.width, one.height) / 4));
+  const margin = Math.min(STEPS + 1, Math.floor(Math.min(one.width, one.height) / 8));
   if (margin < 2) return null;
   const limited = (move: number): number => Math.max(1 - margin, Math.min(margin - 1, move));
   let moved = { x: 0, y: 0 };
