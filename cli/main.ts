@@ -69,6 +69,10 @@ remote('journal [feature]', 'Show the changes, newest first')
   .action(async (feature, options) =>
     (await import('./commands/journal.ts')).journalCommand(feature, options),
   );
+remote('parity <feature>', 'Show how far the two sides agree, and what differs')
+  .option('--limit <n>', 'how many mismatches', '20')
+  .option('--check', 'exit 1 when there are mismatches')
+  .action(async (feature, options) => (await import('./commands/parity.ts')).parityCommand(feature, options));
 local('link <feature>', 'Print a signed link that gives one browser one side')
   .requiredOption('--side <upstream>', 'the side')
   .option('--hours <n>', 'how long it holds', '8')

@@ -38,6 +38,12 @@ export function createApp(parts: AppParts): express.Express {
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
   });
+  const copies = new Counter({
+    name: 'shop_shadow_copies_total',
+    help: 'Requests that repeat one which a service answers, to compare the answers: nobody waits for them',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+  });
   const app = express();
   app.disable('x-powered-by');
   app.set('view engine', 'ejs');
@@ -50,8 +56,9 @@ export function createApp(parts: AppParts): express.Express {
     });
     // Nobody should come back on this connection: the next process has another.
     if (parts.isDraining()) response.set('connection', 'close');
+    const counter = request.get('strangler-shadow') === undefined ? requests : copies;
     response.on('finish', () =>
-      requests.inc({
+      counter.inc({
         method: request.method,
         route: (request.route as { path?: string } | undefined)?.path ?? 'none',
         status: String(response.statusCode),

@@ -2,7 +2,7 @@ import type { Snapshot } from './flags/snapshot.ts';
 import type { Plan, RequestHead } from './forward/plan.ts';
 import { cookieValue } from './request/cookie.ts';
 import { decide } from './request/decide.ts';
-import { plansOf, type Plans } from './plans.ts';
+import { plansOf, type Plans, type TapFor } from './plans.ts';
 import { answerLink } from './request/link.ts';
 
 export interface PipelineOptions {
@@ -12,6 +12,8 @@ export interface PipelineOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly newId: () => string;
+  /** Shadowing; absent: none. */
+  readonly tapFor?: TapFor;
 }
 
 /**
@@ -37,7 +39,7 @@ export function createPipeline(options: PipelineOptions): (head: RequestHead) =>
     const matched = head.readings === null ? snapshot.matcher.match(matchedMethod(head), head.path) : null;
     const decision =
       matched && decide(matched.feature, snapshot.config.default, head, options.overrideKey, options.now);
-    if (plans?.snapshot !== snapshot) plans = plansOf(snapshot, options.newId);
+    if (plans?.snapshot !== snapshot) plans = plansOf(snapshot, options.newId, options.tapFor);
     return plans.route(matched, decision, missingCookie(snapshot, head), head.secure);
   };
 }

@@ -1,5 +1,5 @@
 import type { MatchedRoute, Snapshot } from './flags/snapshot.ts';
-import type { Route } from './forward/plan.ts';
+import type { Route, Tap } from './forward/plan.ts';
 import type { Decision } from './request/decide.ts';
 
 /** The plans of one snapshot. */
@@ -14,10 +14,13 @@ export interface Plans {
   ): Route;
 }
 
+/** Who looks on at the exchanges of a route that was decided so; asked once a plan. */
+export type TapFor = (matched: MatchedRoute, decision: Decision, snapshot: Snapshot) => Tap | null;
+
 const NO_FALLBACK = { connect: false, timeout: false, serverError: false };
 
 /** There are few distinct plans, so each is made once and handed out again: planning a request costs some look-ups and makes nothing. */
-export function plansOf(snapshot: Snapshot, newId: () => string): Plans {
+export function plansOf(snapshot: Snapshot, newId: () => string, tapFor: TapFor = () => null): Plans {
   const overrides = Object.values(snapshot.config.features).flatMap((feature) => feature.override ?? []);
   // Overrides are between the client and the router: an upstream that saw one could replay it. Headers named Strangler-* are dropped anyway.
   const headers = overrides.flatMap((override) => override.header ?? []);
@@ -33,6 +36,7 @@ export function plansOf(snapshot: Snapshot, newId: () => string): Plans {
     responseTimeout: null,
     ...stripped,
     serverTiming: null,
+    tap: null,
     decision: null,
   };
   const made = new Map<MatchedRoute | null, Map<Decision | null, Map<string | null, Route>>>();
@@ -44,8 +48,10 @@ export function plansOf(snapshot: Snapshot, newId: () => string): Plans {
       const known = made.get(matched)?.get(decision)?.get(key);
       if (known) return known;
       const base = matched && decision ? diverted(snapshot, matched, decision, stripped) : passThrough;
+      const tap = matched && decision ? tapFor(matched, decision, snapshot) : null;
       const route = Object.freeze({
         ...base,
+        tap,
         issueCookie: cookie === null ? null : cookieMaker(cookie, isSecure, newId),
       });
       const byDecision = made.get(matched) ?? new Map<Decision | null, Map<string | null, Route>>();
@@ -61,7 +67,7 @@ function diverted(
   { feature, route }: MatchedRoute,
   decision: Decision,
   stripped: Pick<Route, 'stripHeaders' | 'stripCookies'>,
-): Omit<Route, 'issueCookie'> {
+): Omit<Route, 'issueCookie' | 'tap'> {
   const { config } = feature;
   const mayFallBack =
     decision.upstream !== snapshot.config.default &&

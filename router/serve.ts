@@ -19,6 +19,9 @@ import { createRequestLog } from './metrics/log.ts';
 import { createEvidence } from './metrics/evidence.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createPipeline } from './pipeline.ts';
+import { shadowTaps } from './shadow-tap.ts';
+import { clearPictures } from './shadow/pictures.ts';
+import { createShadow } from './shadow/shadow.ts';
 
 export interface ServeOptions {
   /** Path of strangler.yaml; other paths in it are relative to its folder. */
@@ -53,12 +56,25 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
   journalFileEdits(journal, seen(), now());
 
   const { config } = current.snapshot();
-  const metrics = createMetrics(current);
+  const picturesDir = join(stateDir, 'parity');
+  clearPictures(picturesDir);
+  const shadow = createShadow({
+    folder: picturesDir,
+    urls: (upstream) => dataPath.urls(upstream),
+    log,
+  });
+  const metrics = createMetrics(current, shadow.metrics);
   const evidence = createEvidence(stateDir, journal, now);
   const requestLog = createRequestLog(log, () => current.snapshot().config.log.requests);
   const overrideKey = env['STRANGLER_OVERRIDE_KEY'] || null;
   const dataPath = createDataPath({
-    plan: createPipeline({ snapshot: current.snapshot, overrideKey, now, newId: randomUUID }),
+    plan: createPipeline({
+      snapshot: current.snapshot,
+      overrideKey,
+      now,
+      newId: randomUUID,
+      tapFor: shadowTaps(shadow),
+    }),
     observe(observation) {
       metrics.observe(observation);
       evidence.observe(observation, current.snapshot().config.default);
@@ -93,6 +109,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
       token: adminToken(stateDir, env),
       overrideKey,
       metrics,
+      shadow,
       isDraining: () => isDraining,
       dataPath: { connections: dataPath.connections, instances: dataPath.instances },
       log,
@@ -124,6 +141,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
       await new Promise((done) => setTimeout(done, delay));
       traffic.close();
       await dataPath.drain(deadline);
+      await shadow.close();
       clearInterval(flushing);
       for (const watcher of watchers) watcher.close();
       evidence.flush();

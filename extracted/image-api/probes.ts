@@ -21,6 +21,12 @@ export function createProbes(isReady: IsReady): Probes {
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
   });
+  const copies = new Counter({
+    name: 'image_api_shadow_copies_total',
+    help: 'Requests that repeat one which the monolith answers, to compare the answers: nobody waits for them',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+  });
   const inFlight = new Gauge({
     name: 'image_api_requests_in_flight',
     help: 'Requests that are being answered',
@@ -42,7 +48,8 @@ export function createProbes(isReady: IsReady): Probes {
       inFlight.inc();
       response.on('close', () => {
         inFlight.dec();
-        requests.inc({
+        const counter = request.get('strangler-shadow') === undefined ? requests : copies;
+        counter.inc({
           method: request.method,
           // The template, not the path: a label for every picture would be a metric for every picture.
           route: (request.route as { path?: string } | undefined)?.path ?? 'none',

@@ -12,16 +12,17 @@ export class Problem extends Error {
   }
 }
 
-const TITLES: Readonly<Record<number, string>> = {
-  400: 'The request is not as expected',
-  401: 'Log in first',
-  403: 'This was sent from another site',
-  404: 'There is no such thing',
-  413: 'This is too large',
-  415: 'This is not a picture that is taken here',
-  422: 'The picture is damaged',
-  500: 'The image service failed',
-  503: 'Too busy at the moment',
+/** Code and title of each status, as the shop words them: its clients know errors by them. */
+const NAMES: Readonly<Record<number, readonly [code: string, title: string]>> = {
+  400: ['BAD_REQUEST', 'The request is not as expected'],
+  401: ['UNAUTHENTICATED', 'Log in first'],
+  403: ['FOREIGN_ORIGIN', 'This form was sent from another site'],
+  404: ['NOT_FOUND', 'There is no such thing'],
+  413: ['TOO_LARGE', 'This is too large'],
+  415: ['UNSUPPORTED', 'This is not a picture the shop takes'],
+  422: ['DAMAGED', 'The picture is damaged'],
+  500: ['INTERNAL', 'The shop failed'],
+  503: ['BUSY', 'Too busy at the moment'],
 };
 
 export const noSuchRoute: RequestHandler = (request) => {
@@ -40,12 +41,11 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
     for (const name of ['etag', 'cache-control', 'content-disposition', 'vary']) response.removeHeader(name);
     response.set({ 'cache-control': 'no-store', ...problem.headers });
     const { status, message } = problem;
+    const [code, title] = NAMES[status] ?? ['ERROR', 'Error'];
     response
       .status(status)
       .type('application/problem+json')
-      .end(
-        JSON.stringify({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail: message }),
-      );
+      .end(JSON.stringify({ type: 'about:blank', title, status, code, detail: message }));
   };
 }
 

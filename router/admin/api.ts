@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { readAction } from './action.ts';
 import { explain } from './explain.ts';
 import type { FeatureJson, JournalJson, StatusJson } from './protocol.ts';
+import { parityRoutes, type ParityParts } from './parity.ts';
 import { isToken } from './token.ts';
 import { featureJson } from './view.ts';
 
@@ -15,6 +16,7 @@ export interface AdminParts extends ChangeParts {
   readonly metrics: Metrics;
   /** True from the first sign of the end: load balancers look here. */
   readonly isDraining: () => boolean;
+  readonly shadow: ParityParts['shadow'];
   readonly dataPath: { connections(): number; instances(): unknown };
   readonly log: { error(fields: object, message: string): void };
 }
@@ -72,6 +74,7 @@ export function createAdmin(parts: AdminParts): express.Express {
     const all = journal.entries().filter((entry) => feature === undefined || entry.feature === feature);
     response.json({ entries: all.slice(-limit).toReversed(), total: all.length } satisfies JournalJson);
   });
+  app.use(parityRoutes(parts));
   app.use((request: Request) => {
     throw new Problem('NOT_FOUND', `there is no ${request.method} ${request.path} on the admin port`);
   });

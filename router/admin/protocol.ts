@@ -48,6 +48,45 @@ export interface ExplainJson {
   readonly path: string;
 }
 
+/** How far the two sides of a feature agree. */
+export interface ParityJson {
+  readonly counts: Readonly<Record<'match' | 'mismatch' | 'ignored' | 'incomparable', number>>;
+  /** Sampled requests that were not compared, in all. */
+  readonly dropped: number;
+  /** The same by why. */
+  readonly droppedBy: Readonly<Record<string, number>>;
+  /** Share of the requests that is compared; null when the feature has no shadow. */
+  readonly sample: number | null;
+  /** Newest first; only the newest of each kind are kept. */
+  readonly mismatches: readonly MismatchJson[];
+}
+
+export interface MismatchJson {
+  readonly id: string;
+  readonly at: string;
+  readonly method: string;
+  /** Path and query, without what looks like a secret. */
+  readonly path: string;
+  /** The route as configured. */
+  readonly route: string;
+  /** Upstream that answered the client, and the one that was asked beside it. */
+  readonly primary: string;
+  readonly shadow: string;
+  /** Kind of the first difference: status, header, json, order, text, bytes or image. */
+  readonly kind: string;
+  /** Where the first difference is, for all answers of the route. */
+  readonly place: string;
+  /** A side on which the thing is missing has no value. */
+  readonly differences: readonly {
+    readonly kind: string;
+    readonly where: string;
+    readonly primary?: string | number | boolean | null;
+    readonly shadow?: string | number | boolean | null;
+  }[];
+  /** Paths of PNG pictures on the admin port. */
+  readonly images?: { readonly primary: string; readonly shadow: string; readonly difference: string };
+}
+
 export interface JournalJson {
   /** Newest first. */
   readonly entries: readonly Entry[];

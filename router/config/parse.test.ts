@@ -102,17 +102,37 @@ describe('strangler.yaml', () => {
   });
 
   it('says what it does not act upon yet, rather than doing nothing in silence', () => {
-    const text = `workers: 4\n${GOOD.replace('flag: images', 'flag: images\n    ramp: { steps: [1, 100] }\n    shadow: {}')}`;
+    const text = `workers: 4\n${GOOD.replace('flag: images', 'flag: images\n    ramp: { steps: [1, 100] }')}`;
     const unused = parseConfig(text, {}).warnings.filter(
       ({ message }) => message === 'is not acted upon yet',
     );
     assert.deepEqual(unused.map(({ line, path }) => `${line} ${path}`).toSorted(), [
       '1 workers',
       '12 features.images.ramp',
-      '13 features.images.shadow',
     ]);
     assert.deepEqual(faultsOf(GOOD.replace('flag: images', 'flag: images\n    data: moving')), [
       '11 features.images.data',
+    ]);
+  });
+
+  it('reads how a feature is shadowed, and refuses what could cost too much or write twice', () => {
+    const shadowed = (shadow: string): string =>
+      GOOD.replace('flag: images', `flag: images\n    shadow: ${shadow}`);
+    const { config, warnings } = parseConfig(shadowed('{ sample: 10%, compare: image }'), {});
+    const shadow = config?.features['images']?.shadow;
+    assert.deepEqual(
+      [shadow?.sample, shadow?.compare, shadow?.maxBody, shadow?.inFlight],
+      [0.1, 'image', 2 ** 20, 16],
+    );
+    assert.ok(shadow?.headers.includes('content-type'));
+    assert.deepEqual(
+      warnings.filter(({ path }) => path.includes('shadow')),
+      [],
+    );
+    assert.deepEqual(faultsOf(shadowed('{ maxBody: 100MiB }')), ['11 features.images.shadow.maxBody']);
+    assert.deepEqual(faultsOf(shadowed('{ sample: 110% }')), ['11 features.images.shadow.sample']);
+    assert.deepEqual(faultsOf(GOOD.replace('effect: write,', 'effect: write, shadowWrites: isolated,')), [
+      '14 features.images.routes[1].shadowWrites',
     ]);
   });
 

@@ -35,6 +35,11 @@ export function crossCheck(config: Config, locate: Locate): Findings {
       claim(shapes, shapeOf(template), path, 'the route', fault, locate);
       if (route.entity && !template.names.includes(route.entity))
         fault([...path.slice(0, -1), 'entity'], `"${route.match}" has no segment {${route.entity}}`);
+      if (route.shadowWrites && feature.data === 'shared')
+        fault(
+          [...path.slice(0, -1), 'shadowWrites'],
+          'the data is shared, so a repeated write would be a second write; it needs a service with data of its own',
+        );
       if (route.effect === 'read' && !['GET', 'HEAD', 'OPTIONS'].includes(template.method)) {
         warn(
           findings,
@@ -46,7 +51,7 @@ export function crossCheck(config: Config, locate: Locate): Findings {
     });
     checkKeys(name, feature, config, findings, locate);
     checkGates(name, feature, fault);
-    warnUnused(['features', name], feature, ['shadow', 'ramp'], findings, locate);
+    warnUnused(['features', name], feature, ['ramp'], findings, locate);
     if (feature.gates.length > 0) warn(findings, locate, [...at, 'gates'], NOT_YET);
     if (feature.data !== 'shared')
       fault([...at, 'data'], `"${feature.data}" is not supported yet: only "shared" is`);

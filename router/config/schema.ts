@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { DEFAULT_HEADERS } from '../shadow/compare/headers.ts';
 import { duration, share, size } from './units.ts';
 
 /** The shape of strangler.yaml. Every limit has its default here; durations become milliseconds, sizes bytes, shares fractions. */
@@ -106,6 +107,8 @@ const route = z.strictObject({
   entity: z.string().optional(),
   maxBody: bytes().optional(),
   timeout: milliseconds().optional(),
+  /** Requests that change something are repeated at the shadow too: the service changes nothing that the monolith sees. */
+  shadowWrites: z.literal('isolated').optional(),
 });
 
 const keySource = z.union(
@@ -143,8 +146,21 @@ const feature = z.strictObject({
   shadow: z
     .strictObject({
       sample: fraction().default(0.1),
-      maxBody: bytes().default(2 ** 20),
+      maxBody: bytes()
+        .refine((value) => value >= 1024 && value <= 4 * 2 ** 20, 'is not between 1KiB and 4MiB')
+        .default(2 ** 20),
       compare: z.enum(['status', 'json', 'bytes', 'image']).default('json'),
+      headers: z.union([z.literal('all'), z.array(headerName)]).default([...DEFAULT_HEADERS]),
+      imageDistance: fraction().default(0.12),
+      again: fraction().default(0.05),
+      inFlight: z.number().int().min(1).max(256).default(16),
+      timeouts: z
+        .strictObject({
+          connect: milliseconds().default(1000),
+          response: milliseconds().default(5000),
+          total: milliseconds().default(10_000),
+        })
+        .prefault({}),
     })
     .optional(),
   gates: z.array(gate).default([]),

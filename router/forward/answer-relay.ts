@@ -4,6 +4,7 @@ import { ChunkedBody, type ByteSink } from '../http/chunked.ts';
 import { FIELD } from '../http/names.ts';
 import { SCRATCH, writeAnswerHead, writeInterimHead } from '../http/outgoing.ts';
 import type { Limits } from './limits.ts';
+import type { Watch } from './plan.ts';
 import { sendScratch } from './scratch.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
@@ -42,6 +43,7 @@ export class AnswerRelay implements ByteSink {
   #remaining = 0;
   #chunked: ChunkedBody | null = null;
   #wraps = false;
+  #isFramed = false;
   #isKept = false;
   #headLength = 0;
   #held: Buffer | null = null;
@@ -54,12 +56,13 @@ export class AnswerRelay implements ByteSink {
   readonly #minor: number;
   readonly #requestId: string;
   readonly #limits: Limits;
+  readonly #watch: Watch | null;
 
   constructor(
     owner: AnswerOwner,
     client: { socket: Socket; isPlain: boolean },
     request: { method: string; minor: number },
-    requestId: string,
+    { requestId, watch }: { readonly requestId: string; readonly watch: Watch | null },
     limits: Limits,
   ) {
     this.#owner = owner;
@@ -69,6 +72,7 @@ export class AnswerRelay implements ByteSink {
     this.#minor = request.minor;
     this.#requestId = requestId;
     this.#limits = limits;
+    this.#watch = watch;
   }
 
   /** Forgets what an upstream has sent, before another one is asked. */
@@ -127,6 +131,7 @@ export class AnswerRelay implements ByteSink {
     this.#wraps = body === BODY.untilClose && this.#minor === 1;
     const isHead = this.#method === 'HEAD';
     const keepsChunks = this.#minor === 1 && (body === BODY.chunked || (isHead && HEAD.chunked));
+    this.#isFramed = keepsChunks && !isHead;
     if (body === BODY.chunked)
       this.#chunked = new ChunkedBody({
         framed: keepsChunks,
@@ -190,6 +195,7 @@ export class AnswerRelay implements ByteSink {
   }
 
   bytes(buffer: Buffer, from: number, to: number): void {
+    if (this.#watch !== null) this.#watch.answerBody(buffer, from, to, this.#isFramed);
     if (this.#wraps) {
       this.#flush();
       this.#client.cork();

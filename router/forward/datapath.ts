@@ -37,6 +37,8 @@ export interface DataPath {
   setUpstreams(list: readonly UpstreamOptions[]): void;
   instances(): readonly UpstreamStatus[];
   connections(): number;
+  /** Origins of an upstream's instances that may be asked now. */
+  urls(upstream: string): readonly string[];
   /** Answers what comes with Connection: close, finishes what is under way, ends every connection. Resolves within `deadline` milliseconds. */
   drain(deadline: number): Promise<void>;
   /** Ends everything at once. */
@@ -135,6 +137,7 @@ export function createDataPath(options: DataPathOptions): DataPath {
     },
     instances: () => [...upstreams.values()].map((upstream) => upstream.status()),
     connections: () => clients.size + upgrades.count(),
+    urls: (name) => upstreams.get(name)?.urls(now()) ?? [],
     async drain(deadline) {
       isDraining = true;
       const started = now();

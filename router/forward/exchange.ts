@@ -40,7 +40,7 @@ export class Exchange implements SocketOwner, AnswerOwner {
     this.body = hasBody(it.head) ? new RequestBody(it.head, it.route.maxBody, gateway.limits) : null;
     this.#isReplayable = this.body === null && isSafe(it.head.method);
     this.#outcome = new Outcome(gateway, it.view, it.route, it.ids.requestId, it.startedAt);
-    this.#relay = new AnswerRelay(this, client, it.head, it.ids.requestId, gateway.limits);
+    this.#relay = new AnswerRelay(this, client, it.head, this.#outcome, gateway.limits);
   }
 
   start(): void {
@@ -73,7 +73,7 @@ export class Exchange implements SocketOwner, AnswerOwner {
 
   connected(): void {
     const socket = this.#visit!.socket!;
-    sendHead(this.#it, this.body, socket, this.#gateway.now());
+    sendHead(this.#it, this.body, socket, this.#gateway.now(), this.#outcome.watch);
     if (this.body === null) return this.#sent();
     this.#phase = PHASE.sending;
     this.#deadline = Infinity;
@@ -141,7 +141,7 @@ export class Exchange implements SocketOwner, AnswerOwner {
       return this.#fallBack();
     }
     this.#phase = PHASE.answering;
-    this.#outcome.status = head.status;
+    this.#outcome.answering(head);
     const isDone = this.body === null || this.body.isDone;
     this.#closes = this.#gateway.isDraining() || isLast(this.#it.head, isDone, head, isUntilClose);
     return addedLines(head, route, this.#it.head.minor, this.#closes);

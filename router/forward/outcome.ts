@@ -1,5 +1,6 @@
 import type { Gateway } from './gateway.ts';
-import type { Observation, RequestHead, Route } from './plan.ts';
+import type { AnswerHead } from '../http/answer.ts';
+import type { Observation, RequestHead, Route, Watch } from './plan.ts';
 import type { FailureKind } from './retry.ts';
 
 /** What becomes of one request, noted as it happens and reported once, at its end. */
@@ -8,19 +9,32 @@ export class Outcome {
   status = 0;
   isFallback = false;
   isReported = false;
+  readonly requestId: string;
+  readonly watch: Watch | null;
   #own: Observation['own'] = null;
   readonly #gateway: Gateway;
   readonly #view: RequestHead;
   readonly #route: Route;
-  readonly #requestId: string;
   readonly #startedAt: number;
 
   constructor(gateway: Gateway, view: RequestHead, route: Route, requestId: string, startedAt: number) {
     this.#gateway = gateway;
     this.#view = view;
     this.#route = route;
-    this.#requestId = requestId;
+    this.requestId = requestId;
     this.#startedAt = startedAt;
+    this.watch = route.tap === null ? null : route.tap.watch(view.method);
+  }
+
+  /** An upstream's answer begins, and the client gets it. */
+  answering(head: AnswerHead): void {
+    this.status = head.status;
+    if (this.watch !== null)
+      this.watch.answered(this.#answerer(), head.status, head.bytes, head.start, head.end);
+  }
+
+  #answerer(): string {
+    return this.isFallback ? this.#route.fallback! : this.#route.upstream;
   }
 
   /** What the upstream did. That of the decided one counts, not that of the fallback. */
@@ -32,17 +46,17 @@ export class Outcome {
   /** The end. `isUpstreams`: the client got an upstream's answer, be it a part of it. */
   report(isUpstreams: boolean, aborted: boolean): void {
     this.isReported = true;
-    const answering = this.isFallback ? this.#route.fallback : this.#route.upstream;
+    if (this.watch !== null) this.watch.ended(isUpstreams && !aborted);
     this.#gateway.observe({
       method: this.#view.method,
       path: this.#view.path,
       route: this.#route,
       status: this.status,
-      answeredBy: isUpstreams ? answering : null,
+      answeredBy: isUpstreams ? this.#answerer() : null,
       own: this.#own,
       milliseconds: this.#gateway.now() - this.#startedAt,
       aborted,
-      requestId: this.#requestId,
+      requestId: this.requestId,
     });
   }
 }

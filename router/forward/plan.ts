@@ -71,8 +71,32 @@ export interface Route {
   readonly issueCookie: (() => string) | null;
   /** Value of the Server-Timing header added to the answer; null: none (traffic that belongs to no feature). */
   readonly serverTiming: string | null;
+  /** Looks on at some exchanges of this route, to repeat and compare them elsewhere; null: nobody does. */
+  readonly tap: Tap | null;
   /** Whatever the decider wants to see again in the observation (feature, reason, stage, version). */
   readonly decision: unknown;
+}
+
+/** Asked once a request whether somebody looks on. */
+export interface Tap {
+  watch(method: string): Watch | null;
+}
+
+/**
+ * Looks on at one exchange. It never throws and never makes the exchange wait. All bytes are lent: they are other ones when the call
+ * returns, so what is kept must be copied.
+ */
+export interface Watch {
+  /** The head as it goes to the upstream, request line to empty line; called again for every try. */
+  sent(bytes: Buffer, from: number, to: number): void;
+  /** A piece of the request's body as it goes to the upstream, be it in chunks as the head says. */
+  sentBody(bytes: Buffer, from: number, to: number): void;
+  /** The head of the answer that the client gets, as the upstream sent it, and which upstream that is. */
+  answered(upstream: string, status: number, bytes: Buffer, from: number, to: number): void;
+  /** A piece of the answer's body; `isChunked`: with the framing of chunks (RFC 9112 section 7.1). */
+  answerBody(bytes: Buffer, from: number, to: number, isChunked: boolean): void;
+  /** The end, exactly once. `isWhole`: the client was handed the whole answer of an upstream. */
+  ended(isWhole: boolean): void;
 }
 
 export type Plan = Route | Refusal | Reply;

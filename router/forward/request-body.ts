@@ -2,6 +2,7 @@ import { ChunkedBody, type ByteSink } from '../http/chunked.ts';
 import type { ReceivedHead } from '../http/head.ts';
 import { SCRATCH, writeRequestHead } from '../http/outgoing.ts';
 import type { Limits } from './limits.ts';
+import type { Watch } from './plan.ts';
 import type { Forwarding } from './request.ts';
 import { sendScratch } from './scratch.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
@@ -25,6 +26,7 @@ export class RequestBody implements ByteSink {
   #windowEnd = 0;
   #windowBytes = 0;
   readonly #limits: Limits;
+  #watch: Watch | null = null;
 
   constructor(head: ReceivedHead, maxBody: number | null, limits: Limits) {
     this.#remaining = head.length;
@@ -37,7 +39,8 @@ export class RequestBody implements ByteSink {
   }
 
   /** From now on pieces go to that connection, the first one behind the head that stands in SCRATCH. */
-  attach(socket: UpstreamSocket, headLength: number, now: number): void {
+  attach(socket: UpstreamSocket, headLength: number, now: number, watch: Watch | null): void {
+    this.#watch = watch;
     this.#socket = socket;
     this.#headLength = headLength;
     this.#turn(now);
@@ -88,6 +91,7 @@ export class RequestBody implements ByteSink {
 
   bytes(buffer: Buffer, from: number, to: number): void {
     if (this.#socket === null) return;
+    if (this.#watch !== null) this.#watch.sentBody(buffer, from, to);
     const { socket, instance } = this.#socket;
     let isTaken: boolean;
     if (this.#headLength > 0 && to - from <= JOINED_BYTES) {
@@ -134,8 +138,10 @@ export function sendHead(
   body: RequestBody | null,
   socket: UpstreamSocket,
   now: number,
+  watch: Watch | null,
 ): void {
   const length = writeRequestHead(it.head, it.target, it, it.route, socket.instance.authority);
-  if (body !== null) body.attach(socket, length, now);
+  if (watch !== null) watch.sent(SCRATCH, 0, length);
+  if (body !== null) body.attach(socket, length, now, watch);
   else sendScratch(socket.socket, length, !socket.instance.isTls);
 }

@@ -23,6 +23,7 @@ export function routeTo(upstream: string, more: Partial<Route> = {}): Route {
     stripCookies: [],
     issueCookie: null,
     serverTiming: null,
+    tap: null,
     decision: null,
     ...more,
   };

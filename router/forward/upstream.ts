@@ -96,6 +96,11 @@ export class Upstream {
     }
   }
 
+  /** Origins of the instances that may be asked. */
+  urls(now: number): string[] {
+    return this.#instances.filter((instance) => instance.admits(now)).map(({ url }) => url);
+  }
+
   close(): void {
     for (const instance of this.#instances) this.#retire(instance);
     this.#instances = [];

@@ -4,7 +4,7 @@ import { STAGES } from '../flags/stage.ts';
 import type { Observation } from '../forward/plan.ts';
 import type { Decision } from '../request/decide.ts';
 import { processMetrics } from './process.ts';
-import { createTraffic } from './traffic.ts';
+import { createTraffic, type Metric } from './traffic.ts';
 
 export interface Metrics {
   observe(observation: Observation): void;
@@ -13,14 +13,17 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-/** What operators watch, per feature and side. The feature label is empty for traffic that belongs to none. */
-export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Metrics {
+/** What operators watch, per feature and side; `more` is what others count. The feature label is empty for traffic that belongs to none. */
+export function createMetrics(
+  current: Pick<Current, 'snapshot' | 'status'>,
+  more: readonly Metric[] = [],
+): Metrics {
   const registry = new Registry();
   const registers = [registry];
   processMetrics(registry);
   const traffic = createTraffic();
   // The library's type wants its own classes; what it calls is `name` and `get`.
-  for (const metric of traffic.metrics) registry.registerMetric(metric as unknown as Counter);
+  for (const metric of [...traffic.metrics, ...more]) registry.registerMetric(metric as unknown as Counter);
   const failures = new Counter({
     name: 'strangler_upstream_failures_total',
     help: 'Answers the decided upstream did not give, or gave as 5xx, before any fallback',

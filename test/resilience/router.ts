@@ -14,6 +14,7 @@ const route = {
   stripCookies: [],
   issueCookie: null,
   serverTiming: null,
+  tap: null,
   decision: null,
 };
 const dataPath = createDataPath({

@@ -1,0 +1,21 @@
+import type { TapFor } from './plans.ts';
+import type { Shadow } from './shadow/shadow.ts';
+
+/** Stages in which both sides are there to be compared. */
+const STAGES: readonly string[] = ['shadow', 'canary'];
+
+/** Which plans are shadowed. Where deciding, forwarding and shadowing meet, beside the pipeline: a killed feature's service is left alone. */
+export function shadowTaps(shadow: Pick<Shadow, 'tapFor'>): TapFor {
+  return ({ feature, route }, { stage, reason }, { config }) => {
+    const rules = feature.config.shadow;
+    if (!rules || rules.sample === 0 || !STAGES.includes(stage) || reason === 'KILLED') return null;
+    return shadow.tapFor({
+      feature: feature.name,
+      route: route.match,
+      service: feature.config.upstream,
+      default: config.default,
+      rules,
+      shadowsWrites: route.shadowWrites === 'isolated',
+    });
+  };
+}
