@@ -7,6 +7,7 @@ import { createAdmin } from './admin/api.ts';
 import { adminToken } from './admin/token.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import { stateFolder } from './config/state.ts';
+import { changeFlag, type ChangeParts } from './flags/change.ts';
 import { viewOf } from './flags/view.ts';
 import { loadCurrent, type Current } from './flags/current.ts';
 import type { Snapshot } from './flags/snapshot.ts';
@@ -18,7 +19,12 @@ import { createDiscovery } from './discovery.ts';
 import { createRequestLog } from './metrics/log.ts';
 import { createEvidence } from './metrics/evidence.ts';
 import { createMetrics } from './metrics/metrics.ts';
+import { registerRamp } from './metrics/ramp.ts';
+import { createWindows } from './metrics/windows.ts';
 import { createPipeline } from './pipeline.ts';
+import { createLeader } from './ramp/leader.ts';
+import { createRamp } from './ramp/loop.ts';
+import { rampStore } from './ramp/store.ts';
 
 export interface ServeOptions {
   /** Path of strangler.yaml; other paths in it are relative to its folder. */
@@ -53,6 +59,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
   journalFileEdits(journal, seen(), now());
 
   const { config } = current.snapshot();
+  const windows = createWindows({ now });
   const metrics = createMetrics(current);
   const evidence = createEvidence(stateDir, journal, now);
   const requestLog = createRequestLog(log, () => current.snapshot().config.log.requests);
@@ -61,6 +68,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
     plan: createPipeline({ snapshot: current.snapshot, overrideKey, now, newId: randomUUID }),
     observe(observation) {
       metrics.observe(observation);
+      windows.observe(observation);
       evidence.observe(observation, current.snapshot().config.default);
       requestLog(observation);
     },
@@ -83,16 +91,34 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
     );
   });
 
+  const changing: ChangeParts = {
+    current,
+    journal,
+    retireRefusal: evidence.retireRefusal,
+    askGates: (before, feature) => ramp.askBefore(before, feature),
+    now,
+  };
+  const ramp = createRamp({
+    snapshot: current.snapshot,
+    journal,
+    windows,
+    change: (request) => changeFlag(changing, request),
+    store: rampStore(stateDir, now()),
+    leader: createLeader(join(stateDir, 'ramp.lock'), now),
+    now,
+    log,
+  });
+  registerRamp(metrics.registry, () => [...current.snapshot().features.values()], ramp);
+
   let isDraining = false;
   const admin = createServer(
     createAdmin({
-      current,
-      journal,
-      retireRefusal: evidence.retireRefusal,
-      now,
+      ...changing,
       token: adminToken(stateDir, env),
       overrideKey,
       metrics,
+      windows,
+      ramp,
       isDraining: () => isDraining,
       dataPath: { connections: dataPath.connections, instances: dataPath.instances },
       log,
@@ -107,6 +133,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
   const watchers = [
     watchFiles(current, log),
     discovery,
+    ramp.start(),
     ...(config.tls ? [watchCertificate(config.tls, configPath, log, traffic.setTls)] : []),
   ];
   const flushing = setInterval(evidence.flush, 5000);

@@ -46,8 +46,15 @@ export function crossCheck(config: Config, locate: Locate): Findings {
     });
     checkKeys(name, feature, config, findings, locate);
     checkGates(name, feature, fault);
-    warnUnused(['features', name], feature, ['shadow', 'ramp'], findings, locate);
-    if (feature.gates.length > 0) warn(findings, locate, [...at, 'gates'], NOT_YET);
+    const parity = feature.gates.findIndex(({ metric }) => metric === 'parity');
+    if (parity !== -1 && !feature.shadow)
+      warn(
+        findings,
+        locate,
+        [...at, 'gates', parity],
+        'a parity gate without shadow: compares nothing by itself; only observations sent to the admin API feed it',
+      );
+    warnUnused(['features', name], feature, ['shadow'], findings, locate);
     if (feature.data !== 'shared')
       fault([...at, 'data'], `"${feature.data}" is not supported yet: only "shared" is`);
   }
@@ -117,6 +124,13 @@ function checkKeys(
   }
 }
 
+/** Which limits a gate may have. */
+const LIMITS: Readonly<Record<FeatureConfig['gates'][number]['metric'], readonly string[]>> = {
+  parity: ['min'],
+  errorRate: ['maxDelta', 'max'],
+  p95: ['maxRatio', 'max'],
+};
+
 function checkGates(
   name: string,
   feature: FeatureConfig,
@@ -124,10 +138,14 @@ function checkGates(
 ): void {
   feature.gates.forEach((gate, index) => {
     const limits = [gate.min, gate.max, gate.maxDelta, gate.maxRatio].filter((limit) => limit !== undefined);
-    if (limits.length === 0)
+    const fitting = LIMITS[gate.metric];
+    const foreign = (['min', 'max', 'maxDelta', 'maxRatio'] as const).filter(
+      (limit) => gate[limit] !== undefined && !fitting.includes(limit),
+    );
+    if (limits.length === 0 || foreign.length > 0)
       fault(
         ['features', name, 'gates', index],
-        `a ${gate.metric} gate needs a limit: min, max, maxDelta or maxRatio`,
+        `a ${gate.metric} gate needs a limit: ${fitting.join(' or ')}${foreign.length > 0 ? `; ${foreign.join(' and ')} says nothing of it` : ''}`,
       );
   });
   const steps = feature.ramp?.steps ?? [];

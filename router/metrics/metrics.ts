@@ -10,6 +10,8 @@ export interface Metrics {
   /** Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
+  /** Where others add what they show. */
+  readonly registry: Registry;
 }
 
 /** What operators watch, per feature and side. The feature label is empty for traffic that belongs to none. */
@@ -45,6 +47,7 @@ export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Me
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,
+    registry,
   };
 }
 

@@ -1,0 +1,231 @@
+import type { ChangeRequest, Action } from '../flags/change.ts';
+import type { Snapshot } from '../flags/snapshot.ts';
+import type { Stage } from '../flags/stage.ts';
+import { etagOf, viewOf } from '../flags/view.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Windows } from '../metrics/windows.ts';
+import { judge, judgeBreaker, type GateConfig, type GateResult } from './gate.ts';
+import type { Leader } from './leader.ts';
+import { advance, hasNoBaseline, type Progress } from './progress.ts';
+import { eventOf, nextRamp, stepAbove, stepBelow, stepIndex, type RampState } from './ramp.ts';
+import { evidenceOf } from './spans.ts';
+import type { RampStore } from './store.ts';
+import { rampText } from './text.ts';
+
+export type Feature = Snapshot['features'] extends ReadonlyMap<string, infer Of> ? Of : never;
+
+export interface RampParts {
+  readonly snapshot: () => Snapshot;
+  readonly journal: Pick<Journal, 'entries'>;
+  readonly windows: Pick<Windows, 'compared'>;
+  /** The one way to change a flag. Throws when the change is refused. */
+  readonly change: (request: ChangeRequest) => unknown;
+  readonly store: RampStore;
+  readonly leader: Leader;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: {
+    info(fields: object, message: string): void;
+    error(fields: object, message: string): void;
+  };
+}
+
+/** A ramp as the API shows it. Times are ISO 8601, UTC. */
+export interface RampView {
+  readonly state: RampState;
+  /** Index of the step the share stands at; null between steps. */
+  readonly step: number | null;
+  readonly percent: number | null;
+  /** When the step began. */
+  readonly since: string | null;
+  /** When the hold of the step is over; null when nothing is held. */
+  readonly holdUntil: string | null;
+  /** What it does, or waits for. */
+  readonly text: string;
+}
+
+export interface Ramp {
+  /** Looks at every feature, and moves those that run. Never throws. */
+  tick(): void;
+  view(feature: Feature): RampView;
+  /** What the gates said at the last look. */
+  gates(feature: Feature): readonly GateResult[];
+  /** What the gates before a stage say now; empty when there are none. */
+  askBefore(stage: Stage, feature: Feature): readonly GateResult[];
+  start(): { close(): void };
+}
+
+/** Milliseconds between two looks. */
+const EVERY = 1000;
+/** Milliseconds for which the same complaint is not logged again. */
+const QUIET = 60_000;
+
+/** Asks the gates once a second and moves the running ramps through the one way to change a flag. Serving never waits for it and never needs it. */
+export function createRamp(parts: RampParts): Ramp {
+  const { now, log } = parts;
+  const progress = new Map<string, Progress>();
+  const looks = new Map<string, readonly GateResult[]>();
+  const complaints = new Map<string, number>();
+  let stored: Map<string, Progress> | null = null;
+
+  function complain(feature: string, error: unknown): void {
+    const key = `${feature}: ${(error as Error).message}`;
+    if (now() - (complaints.get(key) ?? -Infinity) < QUIET) return;
+    complaints.set(key, now());
+    log.error({ err: error, feature }, 'the ramp failed; serving goes on, and it tries again');
+  }
+
+  function sidesOf(feature: Feature): { feature: string; candidate: string; baseline: string } {
+    const baseline = parts.snapshot().config.default;
+    return { feature: feature.name, candidate: feature.config.upstream, baseline };
+  }
+
+  function follow(feature: Feature): Progress {
+    const { name, config, flag, killed } = feature;
+    const last = progress.get(name) ?? stored?.get(name) ?? null;
+    const step = { stage: flag.stage, percent: flag.percent, killed, ramp: viewOf(feature).ramp };
+    const enough = Math.max(0, ...config.gates.map(({ samples }) => samples));
+    const next = advance(last, step, now(), enough, (from) => {
+      const { baseline } = sidesOf(feature);
+      return parts.windows.compared(name, from, now()).sides[baseline] ?? null;
+    });
+    progress.set(name, next);
+    return next;
+  }
+
+  function ask(feature: Feature, wanted: readonly GateConfig['metric'][]): readonly GateResult[] {
+    const at = progress.get(feature.name) ?? follow(feature);
+    const kept = hasNoBaseline(at) ? at.kept : null;
+    const evidence = evidenceOf(parts.windows, sidesOf(feature), at.from, now(), kept);
+    const breaker = wanted.includes('errorRate') ? judgeBreaker(evidence) : null;
+    return [
+      ...(breaker ? [breaker] : []),
+      ...feature.config.gates
+        .filter(({ metric }) => wanted.includes(metric))
+        .map((gate) => judge(gate, evidence)),
+    ];
+  }
+
+  function act(feature: Feature, action: Action, why: string): void {
+    const { name: of } = feature;
+    log.info({ feature: of, action: action.kind, why }, 'the ramp moves');
+    try {
+      parts.change({ feature: of, action, ifMatch: etagOf(feature), who: 'ramp', why });
+    } catch (error) {
+      // Somebody was faster: what they did counts, and the next look starts from there.
+      if ((error as { code?: unknown }).code !== 'STALE') throw error;
+    }
+  }
+
+  function move(feature: Feature, at: Progress, results: readonly GateResult[]): void {
+    const { ramp } = feature.config;
+    const { percent, stage } = feature.flag;
+    if (!ramp || viewOf(feature).ramp !== 'running' || stage !== 'canary' || percent === null) return;
+    if (feature.killed) return;
+    if (wasEditedByHand(parts.journal, feature.name))
+      return act(feature, { kind: 'pause' }, 'the flag file was edited by hand while the ramp ran');
+    const { hold, onBreach, steps } = ramp;
+    const verdicts = results.map(({ verdict }) => verdict);
+    const event = eventOf({ percent, heldFor: now() - at.from, hold, onBreach, verdicts });
+    const next = nextRamp('running', event);
+    const breaches = results.filter(({ verdict }) => verdict === 'breach').map(({ text }) => text);
+    if (next.move === 'stepBack')
+      return act(
+        feature,
+        { kind: 'stepBack', percent: stepBelow(steps, percent), numbers: results },
+        breaches.join('; '),
+      );
+    if (next.state === 'paused')
+      return act(feature, { kind: 'pause', numbers: results }, breaches.join('; '));
+    const to = next.move === 'stepUp' ? stepAbove(steps, percent) : null;
+    if (to === null) return;
+    const why =
+      percent === 0
+        ? 'the first step'
+        : `${percent} % was held for ${Math.round((now() - at.from) / 1000)} s and ${results.length === 0 ? 'there are no gates' : 'every gate passes'}`;
+    act(feature, { kind: 'step', percent: to, numbers: results.length === 0 ? null : results }, why);
+  }
+
+  function look(feature: Feature, leads: boolean): void {
+    const before = progress.get(feature.name);
+    const at = follow(feature);
+    const results =
+      feature.config.gates.length > 0 || feature.config.ramp ? ask(feature, METRICS) : ([] as const);
+    looks.set(feature.name, results);
+    if (!leads) return;
+    move(feature, at, results);
+    // A step begins when it is taken, not when it is seen.
+    const moved = follow(parts.snapshot().features.get(feature.name) ?? feature);
+    if (before !== moved) parts.store.write(progress);
+  }
+
+  const self: Ramp = {
+    tick() {
+      try {
+        stored ??= parts.store.read();
+        const leads = parts.leader.lead();
+        for (const feature of parts.snapshot().features.values()) {
+          try {
+            look(feature, leads);
+          } catch (error) {
+            complain(feature.name, error);
+          }
+        }
+      } catch (error) {
+        complain('', error);
+      }
+    },
+    view(feature) {
+      const { ramp } = feature.config;
+      const { state, stage, percent } = { ...viewOf(feature), stage: feature.flag.stage };
+      const at = progress.get(feature.name);
+      const isHeld =
+        ramp && at && viewOf(feature).ramp === 'running' && stage === 'canary' && state === 'ENABLED';
+      const isLast = ramp && percent !== null && stepAbove(ramp.steps, percent) === null;
+      const holdUntil = isHeld && !isLast && percent ? at.from + ramp.hold : null;
+      return {
+        state: viewOf(feature).ramp as RampState,
+        step: ramp ? stepIndex(ramp.steps, percent) : null,
+        percent,
+        since: at ? new Date(at.since).toISOString() : null,
+        holdUntil: holdUntil === null ? null : new Date(holdUntil).toISOString(),
+        text: rampText(feature, self.gates(feature), holdUntil, now(), parts.journal),
+      };
+    },
+    gates: (feature) => looks.get(feature.name) ?? [],
+    askBefore: (stage, feature) => (feature.config.gates.length === 0 ? [] : ask(feature, BEFORE[stage])),
+    start() {
+      self.tick();
+      const timer = setInterval(self.tick, EVERY);
+      return {
+        close() {
+          clearInterval(timer);
+          parts.leader.release();
+        },
+      };
+    },
+  };
+  return self;
+}
+
+const METRICS = ['parity', 'errorRate', 'p95'] as const;
+
+/** Gates before each stage. Before canary nobody was on the service, so only parity can be known; retiring has a gate of its own. */
+const BEFORE: Readonly<Record<Stage, readonly GateConfig['metric'][]>> = {
+  off: [],
+  shadow: [],
+  canary: ['parity'],
+  live: METRICS,
+  retired: [],
+};
+
+/** An edit that found the ramp running and left it so: the person may not know that it runs. Starting it by hand is another thing. */
+function wasEditedByHand(journal: Pick<Journal, 'entries'>, feature: string): boolean {
+  const last = journal.entries().findLast((entry) => entry.feature === feature);
+  return (
+    last?.who === 'file' &&
+    last.action === 'edit' &&
+    last.before?.ramp === 'running' &&
+    last.after.ramp === 'running'
+  );
+}
