@@ -6,6 +6,8 @@ import type { RampView } from '../ramp/loop.ts';
 
 /** The JSON of the admin API: what the router answers, the CLI prints and a script relies on. */
 
+export type GateJson = GateResult;
+
 export interface FeatureJson {
   readonly name: string;
   readonly owner: string;
@@ -15,7 +17,7 @@ export interface FeatureJson {
   readonly state: 'ENABLED' | 'DISABLED';
   readonly ramp: RampView;
   /** What each gate says now. */
-  readonly gates: readonly GateResult[];
+  readonly gates: readonly GateJson[];
   readonly upstream: string;
   readonly default: string;
   readonly flag: string;
@@ -68,7 +70,7 @@ export interface LiveJson {
     readonly percent: number | null;
     readonly state: 'ENABLED' | 'DISABLED';
     readonly ramp: RampView;
-    readonly gates: readonly GateResult[];
+    readonly gates: readonly GateJson[];
     /** The default upstream and the service, over the last 10 seconds. */
     readonly sides: readonly {
       readonly upstream: string;

@@ -9,55 +9,40 @@ export function noParity(): Counts {
   return { match: 0, mismatch: 0, ignored: 0, incomparable: 0 };
 }
 
-/** Comparisons are few (a sample of the traffic), so one grid of seconds for a day does for them: a second without any takes no room. */
-const KEPT = 86_400;
+export function addParity(sum: Counts, counts: ParityCounts): void {
+  for (const result of PARITY_RESULTS) sum[result] += counts[result];
+}
 
-/** Comparisons of one feature by the second. */
-export function createParityRing(): {
+export interface ParityRing {
+  /** Notes comparisons at a moment, milliseconds since the epoch. */
   note(at: number, result: ParityResult, count: number): void;
-  add(at: number, counts: ParityCounts): void;
-  /** Sums from `from` to before `to`, milliseconds since the epoch, in whole seconds. */
-  between(from: number, to: number): ParityCounts;
-  /** What has come since the last take; null when nothing has. */
-  take(): ParityCounts | null;
-} {
+  /** Adds to `sum` what was noted from `from` to before `to`, in whole units. */
+  addTo(sum: Counts, from: number, to: number): void;
+}
+
+/** The comparisons of the last `length` units of time, each `unit` milliseconds. They are few (a sample of the traffic), so a unit without any takes no room. */
+export function createParityRing(unit: number, length: number): ParityRing {
   /** In the order of time, so that the oldest are the first. */
-  const bySecond = new Map<number, Counts>();
-  let pending: Counts | null = null;
-
-  function cellOf(at: number): Counts {
-    const second = Math.floor(at / 1000);
-    let cell = bySecond.get(second);
-    if (!cell) {
-      bySecond.set(second, (cell = noParity()));
-      for (const old of bySecond.keys()) {
-        if (old > second - KEPT) break;
-        bySecond.delete(old);
-      }
-    }
-    return cell;
-  }
-
-  const self: ReturnType<typeof createParityRing> = {
+  const cells = new Map<number, Counts>();
+  return {
     note(at, result, count) {
-      cellOf(at)[result] += count;
-      (pending ??= noParity())[result] += count;
+      const number = Math.floor(at / unit);
+      let cell = cells.get(number);
+      if (!cell) {
+        cells.set(number, (cell = noParity()));
+        for (const old of cells.keys()) {
+          if (old > number - length) break;
+          cells.delete(old);
+        }
+      }
+      cell[result] += count;
     },
-    add(at, counts) {
-      for (const result of PARITY_RESULTS) if (counts[result] > 0) self.note(at, result, counts[result]);
-    },
-    between(from, to) {
-      const sum = noParity();
-      for (const [second, counts] of bySecond)
-        if (second * 1000 < to && (second + 1) * 1000 > from)
-          for (const result of PARITY_RESULTS) sum[result] += counts[result];
-      return sum;
-    },
-    take() {
-      const taken = pending;
-      pending = null;
-      return taken;
+    addTo(sum, from, to) {
+      const last = Math.ceil(to / unit);
+      for (let number = Math.max(Math.floor(from / unit), last - length); number < last; number++) {
+        const cell = cells.get(number);
+        if (cell) addParity(sum, cell);
+      }
     },
   };
-  return self;
 }

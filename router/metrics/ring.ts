@@ -16,13 +16,20 @@ export interface Sum {
   requests: number;
   errors: number;
   open: number;
-  readonly histogram: Float64Array | Uint32Array;
+  readonly histogram: Float64Array;
 }
 
 /** One unit of time. */
-interface Cell extends Sum {
+interface Cell {
   /** Its number, counted from the epoch. */
   unit: number;
+  requests: number;
+  errors: number;
+  open: number;
+  readonly histogram: Uint32Array;
+  /** The buckets that hold something lie from `first` to `last`. */
+  first: number;
+  last: number;
 }
 
 export interface Ring {
@@ -58,7 +65,15 @@ export function createRing(unit: number, length: number): Ring {
     const number = Math.floor(at / unit);
     const cell = cells[number % length];
     if (cell === undefined) {
-      const made = { unit: number, requests: 0, errors: 0, open: 0, histogram: new Uint32Array(BUCKETS) };
+      const made = {
+        unit: number,
+        requests: 0,
+        errors: 0,
+        open: 0,
+        histogram: new Uint32Array(BUCKETS),
+        first: BUCKETS,
+        last: -1,
+      };
       cells[number % length] = made;
       return made;
     }
@@ -67,6 +82,8 @@ export function createRing(unit: number, length: number): Ring {
     cell.unit = number;
     cell.requests = cell.errors = cell.open = 0;
     cell.histogram.fill(0);
+    cell.first = BUCKETS;
+    cell.last = -1;
     return cell;
   }
 
@@ -77,19 +94,39 @@ export function createRing(unit: number, length: number): Ring {
       cell.requests += count;
       if (isError) cell.errors += count;
       if (isOpen) cell.open += count;
-      if (bucket >= 0) cell.histogram[bucket]! += count;
+      if (bucket >= 0) put(cell, bucket, count);
     },
     addSide(at, side) {
       const cell = cellAt(at);
-      if (cell !== null) addSide(cell, side);
+      if (cell === null) return;
+      cell.requests += side.requests;
+      cell.errors += side.errors;
+      cell.open += side.open;
+      for (let bucket = 0; bucket < side.histogram.length; bucket++)
+        if (side.histogram[bucket]! > 0) put(cell, bucket, side.histogram[bucket]!);
     },
     addTo(sum, from, to) {
       const last = Math.ceil(to / unit);
       const first = Math.max(Math.floor(from / unit), last - length);
       for (let number = first; number < last; number++) {
         const cell = cells[number % length];
-        if (cell?.unit === number) addSide(sum, cell);
+        if (cell?.unit === number) addCell(sum, cell);
       }
     },
   };
+}
+
+function put(cell: Cell, bucket: number, count: number): void {
+  cell.histogram[bucket]! += count;
+  if (bucket < cell.first) cell.first = bucket;
+  if (bucket > cell.last) cell.last = bucket;
+}
+
+/** Thousands of places are summed at a look, most of them with few buckets in use. */
+function addCell(sum: Sum, cell: Cell): void {
+  sum.requests += cell.requests;
+  sum.errors += cell.errors;
+  sum.open += cell.open;
+  const { histogram, last } = cell;
+  for (let bucket = cell.first; bucket <= last; bucket++) sum.histogram[bucket]! += histogram[bucket]!;
 }

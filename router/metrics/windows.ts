@@ -1,7 +1,15 @@
 import type { Observation, Route } from '../forward/plan.ts';
 import type { Decision } from '../request/decide.ts';
 import { BUCKETS, bucketOf, type Histogram } from './histogram.ts';
-import { createParityRing, noParity, type ParityCounts, type ParityResult } from './parity-ring.ts';
+import {
+  PARITY_RESULTS,
+  addParity,
+  createParityRing,
+  noParity,
+  type ParityCounts,
+  type ParityResult,
+  type ParityRing,
+} from './parity-ring.ts';
 import { addSide, createRing, emptySum, type Ring, type SideWindow, type Sum } from './ring.ts';
 
 /** What a feature's sides did in a span of time. */
@@ -62,11 +70,17 @@ interface Series {
   pending: Sum;
 }
 
+interface ParitySeries {
+  readonly seconds: ParityRing;
+  readonly minutes: ParityRing;
+  pending: Record<ParityResult, number> | null;
+}
+
 /** Who did what when, by feature and upstream, for gates and for whoever looks on. `now`: milliseconds since the epoch. */
 export function createWindows({ now }: { readonly now: () => number }): Windows {
   const byRoute = new WeakMap<Route, Series | typeof NONE>();
   const byFeature = new Map<string, Map<string, Series>>();
-  const parities = new Map<string, ReturnType<typeof createParityRing>>();
+  const parities = new Map<string, ParitySeries>();
 
   function seriesOf(feature: string, upstream: string, compared: boolean): Series {
     let ofFeature = byFeature.get(feature);
@@ -96,26 +110,38 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
     return series;
   }
 
-  function parityOf(feature: string): ReturnType<typeof createParityRing> {
-    let ring = parities.get(feature);
-    if (!ring) parities.set(feature, (ring = createParityRing()));
-    return ring;
+  function noteParity(feature: string, at: number, result: ParityResult, count: number): void {
+    let series = parities.get(feature);
+    if (!series) {
+      series = {
+        seconds: createParityRing(1000, SECONDS),
+        minutes: createParityRing(60_000, MINUTES),
+        pending: null,
+      };
+      parities.set(feature, series);
+    }
+    series.seconds.note(at, result, count);
+    series.minutes.note(at, result, count);
+    addParity((series.pending ??= noParity()), { ...noParity(), [result]: count });
   }
 
   function windowOf(feature: string, from: number, to: number, all: boolean): FeatureWindow {
     const sides: Record<string, Sum> = {};
+    const parity = noParity();
     // Seconds reach back half an hour; what lies before is known by the minute.
     const border = Math.ceil((now() - SECONDS * 1000) / 60_000 + 1) * 60_000;
+    const minute = Math.ceil(from / 60_000) * 60_000;
+    const second = Math.max(from, border);
     for (const series of byFeature.get(feature)?.values() ?? []) {
       if (!all && !series.compared) continue;
       const sum = (sides[series.upstream] ??= emptySum());
-      if (from < border) series.minutes.addTo(sum, Math.ceil(from / 60_000) * 60_000, Math.min(to, border));
-      series.seconds.addTo(sum, Math.max(from, border), to);
+      if (from < border) series.minutes.addTo(sum, minute, Math.min(to, border));
+      series.seconds.addTo(sum, second, to);
     }
-    return {
-      sides: Object.fromEntries(Object.entries(sides).filter(([, sum]) => sum.requests > 0)),
-      parity: parities.get(feature)?.between(from, to) ?? noParity(),
-    };
+    const compared = parities.get(feature);
+    if (from < border) compared?.minutes.addTo(parity, minute, Math.min(to, border));
+    compared?.seconds.addTo(parity, second, to);
+    return { sides: Object.fromEntries(Object.entries(sides).filter(([, sum]) => sum.requests > 0)), parity };
   }
 
   return {
@@ -133,10 +159,10 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
         1,
       );
     },
-    parity: (feature, result) => parityOf(feature).note(now(), result, 1),
+    parity: (feature, result) => noteParity(feature, now(), result, 1),
     sample(feature, { upstream, ok, milliseconds, parity, count }) {
       note(seriesOf(feature, upstream, true), now(), bucketOf(milliseconds), !ok, false, count);
-      if (parity) parityOf(feature).note(now(), parity, count);
+      if (parity) noteParity(feature, now(), parity, count);
     },
     between: (feature, from, to) => windowOf(feature, from, to, true),
     compared: (feature, from, to) => windowOf(feature, from, to, false),
@@ -150,8 +176,9 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
           return [{ feature, upstream, compared, requests, errors, open, buckets: pairs(histogram) }];
         }),
       );
-      const parity = [...parities].flatMap(([feature, ring]) => {
-        const counts = ring.take();
+      const parity = [...parities].flatMap(([feature, series]) => {
+        const counts = series.pending;
+        series.pending = null;
         return counts ? [{ feature, counts }] : [];
       });
       return { at: now(), sides, parity };
@@ -166,7 +193,9 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
         series.minutes.addSide(at, side);
         addSide(series.pending, side);
       }
-      for (const { feature, counts } of parity) parityOf(feature).add(at, counts);
+      for (const { feature, counts } of parity)
+        for (const result of PARITY_RESULTS)
+          if (counts[result] > 0) noteParity(feature, at, result, counts[result]);
     },
   };
 }

@@ -29,12 +29,16 @@ export function createLeader(path: string, now: () => number, isAlive = isProces
     return age < SILENCE && !isGone;
   }
 
+  function giveSign(): void {
+    const seconds = now() / 1000;
+    utimesSync(path, seconds, seconds);
+  }
+
   return {
     lead() {
       const held = readText(path);
       if ('text' in held && held.text === me) {
-        const seconds = now() / 1000;
-        utimesSync(path, seconds, seconds);
+        giveSign();
         return true;
       }
       if ('text' in held) {
@@ -47,6 +51,7 @@ export function createLeader(path: string, now: () => number, isAlive = isProces
         if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
         throw error;
       }
+      giveSign();
       return true;
     },
     release() {

@@ -37,7 +37,7 @@ export interface RampView {
   readonly step: number | null;
   readonly percent: number | null;
   /** When the step began. */
-  readonly since: string | null;
+  readonly since: string;
   /** When the hold of the step is over; null when nothing is held. */
   readonly holdUntil: string | null;
   /** What it does, or waits for. */
@@ -66,6 +66,7 @@ export function createRamp(parts: RampParts): Ramp {
   const progress = new Map<string, Progress>();
   const looks = new Map<string, readonly GateResult[]>();
   const complaints = new Map<string, number>();
+  const written = new Map<string, Progress>();
   let stored: Map<string, Progress> | null = null;
 
   function complain(feature: string, error: unknown): void {
@@ -82,7 +83,8 @@ export function createRamp(parts: RampParts): Ramp {
 
   function follow(feature: Feature): Progress {
     const { name, config, flag, killed } = feature;
-    const last = progress.get(name) ?? stored?.get(name) ?? null;
+    stored ??= parts.store.read();
+    const last = progress.get(name) ?? stored.get(name) ?? null;
     const step = { stage: flag.stage, percent: flag.percent, killed, ramp: viewOf(feature).ramp };
     const enough = Math.max(0, ...config.gates.map(({ samples }) => samples));
     const next = advance(last, step, now(), enough, (from) => {
@@ -94,7 +96,7 @@ export function createRamp(parts: RampParts): Ramp {
   }
 
   function ask(feature: Feature, wanted: readonly GateConfig['metric'][]): readonly GateResult[] {
-    const at = progress.get(feature.name) ?? follow(feature);
+    const at = follow(feature);
     const kept = hasNoBaseline(at) ? at.kept : null;
     const evidence = evidenceOf(parts.windows, sidesOf(feature), at.from, now(), kept);
     const breaker = wanted.includes('errorRate') ? judgeBreaker(evidence) : null;
@@ -108,9 +110,9 @@ export function createRamp(parts: RampParts): Ramp {
 
   function act(feature: Feature, action: Action, why: string): void {
     const { name: of } = feature;
-    log.info({ feature: of, action: action.kind, why }, 'the ramp moves');
     try {
       parts.change({ feature: of, action, ifMatch: etagOf(feature), who: 'ramp', why });
+      log.info({ feature: of, action: action.kind, why }, 'the ramp moved');
     } catch (error) {
       // Somebody was faster: what they did counts, and the next look starts from there.
       if ((error as { code?: unknown }).code !== 'STALE') throw error;
@@ -147,7 +149,6 @@ export function createRamp(parts: RampParts): Ramp {
   }
 
   function look(feature: Feature, leads: boolean): void {
-    const before = progress.get(feature.name);
     const at = follow(feature);
     const results =
       feature.config.gates.length > 0 || feature.config.ramp ? ask(feature, METRICS) : ([] as const);
@@ -156,13 +157,14 @@ export function createRamp(parts: RampParts): Ramp {
     move(feature, at, results);
     // A step begins when it is taken, not when it is seen.
     const moved = follow(parts.snapshot().features.get(feature.name) ?? feature);
-    if (before !== moved) parts.store.write(progress);
+    if (written.get(feature.name) === moved) return;
+    parts.store.write(progress);
+    written.set(feature.name, moved);
   }
 
   const self: Ramp = {
     tick() {
       try {
-        stored ??= parts.store.read();
         const leads = parts.leader.lead();
         for (const feature of parts.snapshot().features.values()) {
           try {
@@ -178,16 +180,15 @@ export function createRamp(parts: RampParts): Ramp {
     view(feature) {
       const { ramp } = feature.config;
       const { state, stage, percent } = { ...viewOf(feature), stage: feature.flag.stage };
-      const at = progress.get(feature.name);
-      const isHeld =
-        ramp && at && viewOf(feature).ramp === 'running' && stage === 'canary' && state === 'ENABLED';
+      const at = follow(feature);
+      const isHeld = ramp && viewOf(feature).ramp === 'running' && stage === 'canary' && state === 'ENABLED';
       const isLast = ramp && percent !== null && stepAbove(ramp.steps, percent) === null;
       const holdUntil = isHeld && !isLast && percent ? at.from + ramp.hold : null;
       return {
         state: viewOf(feature).ramp as RampState,
         step: ramp ? stepIndex(ramp.steps, percent) : null,
         percent,
-        since: at ? new Date(at.since).toISOString() : null,
+        since: new Date(at.since).toISOString(),
         holdUntil: holdUntil === null ? null : new Date(holdUntil).toISOString(),
         text: rampText(feature, self.gates(feature), holdUntil, now(), parts.journal),
       };

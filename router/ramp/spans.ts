@@ -1,5 +1,6 @@
+import { addParity, noParity, type ParityCounts } from '../metrics/parity-ring.ts';
+import { addSide, emptySum, type SideWindow } from '../metrics/ring.ts';
 import type { Windows } from '../metrics/windows.ts';
-import type { SideWindow } from '../metrics/ring.ts';
 import type { Evidence, Span } from './gate.ts';
 
 /** Seconds of the shortest end of a step that is looked at: a fault that comes late must not drown in what was well before. */
@@ -42,19 +43,38 @@ export function evidenceOf(
   // The second in which the step began belongs to both; it is left out.
   const start = Math.ceil(from / 1000);
   const end = Math.ceil(to / 1000);
-  const spans = spanLengths(end - start).map((seconds): Span => {
-    const { sides, parity } = windows.compared(feature, (end - seconds) * 1000, end * 1000);
-    return {
-      seconds,
-      candidate: sides[candidate] ?? null,
-      baseline: kept ? kept.side : (sides[baseline] ?? null),
-      parity,
+  // From the shortest to the longest, each the one before and what lies before that: every second is read once.
+  const spans: Span[] = [];
+  let read = 0;
+  let last: Omit<Span, 'seconds'> = { candidate: null, baseline: null, parity: noParity() };
+  for (const seconds of spanLengths(end - start).toReversed()) {
+    const { sides, parity } = windows.compared(feature, (end - seconds) * 1000, (end - read) * 1000);
+    last = {
+      candidate: sum(last.candidate, sides[candidate]),
+      baseline: kept ? kept.side : sum(last.baseline, sides[baseline]),
+      parity: addedParity(last.parity, parity),
     };
-  }) as [Span, ...Span[]];
+    spans.unshift({ seconds, ...last });
+    read = seconds;
+  }
   return {
     candidate,
     baseline,
-    spans,
+    spans: spans as [Span, ...Span[]],
     baselineAge: kept ? Math.max(0, Math.round((to - kept.until) / 1000)) : null,
   };
+}
+
+function sum(a: SideWindow | null, b: SideWindow | undefined): SideWindow | null {
+  if (!a || !b) return a ?? b ?? null;
+  const both = emptySum();
+  addSide(both, a);
+  addSide(both, b);
+  return both;
+}
+
+function addedParity(a: ParityCounts, b: ParityCounts): ParityCounts {
+  const both = { ...a };
+  addParity(both, b);
+  return both;
 }
