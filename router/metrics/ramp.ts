@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
-import type { Feature, Ramp } from '../ramp/loop.ts';
+import type { Feature } from '../ramp/judging.ts';
+import type { Ramp } from '../ramp/loop.ts';
 
 const VERDICTS = { pass: 1, notEnough: 0, breach: -1 } as const;
 const STATES = ['none', 'running', 'paused', 'latched'] as const;

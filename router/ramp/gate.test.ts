@@ -3,7 +3,6 @@ import { BUCKETS, bucketOf } from '../metrics/histogram.ts';
 import { noParity } from '../metrics/parity-ring.ts';
 import type { SideWindow } from '../metrics/ring.ts';
 import { judge, judgeBreaker, type Evidence, type GateConfig, type Span } from './gate.ts';
-import { spanLengths } from './spans.ts';
 
 const side = (requests: number, errors: number, milliseconds = 10): SideWindow => {
   const histogram = Array<number>(BUCKETS).fill(0);
@@ -121,14 +120,5 @@ describe('a gate', () => {
     assert.equal(judgeBreaker(evidence({ candidate: side(2, 1) })), null);
     const open = { ...side(2, 2), open: 1 };
     assert.equal(judgeBreaker(evidence({ candidate: open }))?.verdict, 'breach');
-  });
-});
-
-describe('spans', () => {
-  it('are the whole step and its ends, each half the one before', () => {
-    assert.deepEqual(spanLengths(3), [3]);
-    assert.deepEqual(spanLengths(20), [20]);
-    assert.deepEqual(spanLengths(100), [100, 80, 40, 20]);
-    assert.equal(spanLengths(1e9)[0], 86_400);
   });
 });

@@ -4,15 +4,13 @@ import type { Stage } from '../flags/stage.ts';
 import { etagOf, viewOf } from '../flags/view.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Windows } from '../metrics/windows.ts';
-import { judge, judgeBreaker, type GateConfig, type GateResult } from './gate.ts';
+import type { GateConfig, GateResult } from './gate.ts';
+import { METRICS, createJudging, type Feature } from './judging.ts';
 import type { Leader } from './leader.ts';
-import { advance, hasNoBaseline, type Progress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import { eventOf, nextRamp, stepAbove, stepBelow, stepIndex, type RampState } from './ramp.ts';
-import { evidenceOf } from './spans.ts';
 import type { RampStore } from './store.ts';
 import { rampText } from './text.ts';
-
-export type Feature = Snapshot['features'] extends ReadonlyMap<string, infer Of> ? Of : never;
 
 export interface RampParts {
   readonly snapshot: () => Snapshot;
@@ -63,49 +61,15 @@ const QUIET = 60_000;
 /** Asks the gates once a second and moves the running ramps through the one way to change a flag. Serving never waits for it and never needs it. */
 export function createRamp(parts: RampParts): Ramp {
   const { now, log } = parts;
-  const progress = new Map<string, Progress>();
-  const looks = new Map<string, readonly GateResult[]>();
+  const judging = createJudging(parts);
   const complaints = new Map<string, number>();
   const written = new Map<string, Progress>();
-  let stored: Map<string, Progress> | null = null;
 
   function complain(feature: string, error: unknown): void {
     const key = `${feature}: ${(error as Error).message}`;
     if (now() - (complaints.get(key) ?? -Infinity) < QUIET) return;
     complaints.set(key, now());
     log.error({ err: error, feature }, 'the ramp failed; serving goes on, and it tries again');
-  }
-
-  function sidesOf(feature: Feature): { feature: string; candidate: string; baseline: string } {
-    const baseline = parts.snapshot().config.default;
-    return { feature: feature.name, candidate: feature.config.upstream, baseline };
-  }
-
-  function follow(feature: Feature): Progress {
-    const { name, config, flag, killed } = feature;
-    stored ??= parts.store.read();
-    const last = progress.get(name) ?? stored.get(name) ?? null;
-    const step = { stage: flag.stage, percent: flag.percent, killed, ramp: viewOf(feature).ramp };
-    const enough = Math.max(0, ...config.gates.map(({ samples }) => samples));
-    const next = advance(last, step, now(), enough, (from) => {
-      const { baseline } = sidesOf(feature);
-      return parts.windows.compared(name, from, now()).sides[baseline] ?? null;
-    });
-    progress.set(name, next);
-    return next;
-  }
-
-  function ask(feature: Feature, wanted: readonly GateConfig['metric'][]): readonly GateResult[] {
-    const at = follow(feature);
-    const kept = hasNoBaseline(at) ? at.kept : null;
-    const evidence = evidenceOf(parts.windows, sidesOf(feature), at.from, now(), kept);
-    const breaker = wanted.includes('errorRate') ? judgeBreaker(evidence) : null;
-    return [
-      ...(breaker ? [breaker] : []),
-      ...feature.config.gates
-        .filter(({ metric }) => wanted.includes(metric))
-        .map((gate) => judge(gate, evidence)),
-    ];
   }
 
   function act(feature: Feature, action: Action, why: string): void {
@@ -149,16 +113,13 @@ export function createRamp(parts: RampParts): Ramp {
   }
 
   function look(feature: Feature, leads: boolean): void {
-    const at = follow(feature);
-    const results =
-      feature.config.gates.length > 0 || feature.config.ramp ? ask(feature, METRICS) : ([] as const);
-    looks.set(feature.name, results);
+    const found = judging.lookAgain(feature);
     if (!leads) return;
-    move(feature, at, results);
+    move(feature, judging.follow(feature), found);
     // A step begins when it is taken, not when it is seen.
-    const moved = follow(parts.snapshot().features.get(feature.name) ?? feature);
+    const moved = judging.follow(parts.snapshot().features.get(feature.name) ?? feature);
     if (written.get(feature.name) === moved) return;
-    parts.store.write(progress);
+    parts.store.write(judging.progress);
     written.set(feature.name, moved);
   }
 
@@ -180,7 +141,7 @@ export function createRamp(parts: RampParts): Ramp {
     view(feature) {
       const { ramp } = feature.config;
       const { state, stage, percent } = { ...viewOf(feature), stage: feature.flag.stage };
-      const at = follow(feature);
+      const at = judging.follow(feature);
       const isHeld = ramp && viewOf(feature).ramp === 'running' && stage === 'canary' && state === 'ENABLED';
       const isLast = ramp && percent !== null && stepAbove(ramp.steps, percent) === null;
       const holdUntil = isHeld && !isLast && percent ? at.from + ramp.hold : null;
@@ -190,11 +151,12 @@ export function createRamp(parts: RampParts): Ramp {
         percent,
         since: new Date(at.since).toISOString(),
         holdUntil: holdUntil === null ? null : new Date(holdUntil).toISOString(),
-        text: rampText(feature, self.gates(feature), holdUntil, now(), parts.journal),
+        text: rampText(feature, judging.gates(feature), holdUntil, now(), parts.journal),
       };
     },
-    gates: (feature) => looks.get(feature.name) ?? [],
-    askBefore: (stage, feature) => (feature.config.gates.length === 0 ? [] : ask(feature, BEFORE[stage])),
+    gates: judging.gates,
+    askBefore: (stage, feature) =>
+      feature.config.gates.length === 0 ? [] : judging.ask(feature, BEFORE[stage]),
     start() {
       self.tick();
       const timer = setInterval(self.tick, EVERY);
@@ -208,8 +170,6 @@ export function createRamp(parts: RampParts): Ramp {
   };
   return self;
 }
-
-const METRICS = ['parity', 'errorRate', 'p95'] as const;
 
 /** Gates before each stage. Before canary nobody was on the service, so only parity can be known; retiring has a gate of its own. */
 const BEFORE: Readonly<Record<Stage, readonly GateConfig['metric'][]>> = {

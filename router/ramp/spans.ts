@@ -1,6 +1,6 @@
-import { addParity, noParity, type ParityCounts } from '../metrics/parity-ring.ts';
+import { PARITY_RESULTS, noParity, type ParityCounts } from '../metrics/parity-ring.ts';
 import { addSide, emptySum, type SideWindow } from '../metrics/ring.ts';
-import type { Windows } from '../metrics/windows.ts';
+import type { FeatureWindow, Windows } from '../metrics/windows.ts';
 import type { Evidence, Span } from './gate.ts';
 
 /** Seconds of the shortest end of a step that is looked at: a fault that comes late must not drown in what was well before. */
@@ -32,16 +32,21 @@ export interface Sides {
   readonly baseline: string;
 }
 
-/** What is known of a step that began at `from`, at the moment `to` (milliseconds since the epoch). */
+/** What came before a step in the second in which it began: that second belongs to both. */
+export function headOf(windows: Pick<Windows, 'compared'>, feature: string, from: number): FeatureWindow {
+  return windows.compared(feature, Math.floor(from / 1000) * 1000, from);
+}
+
+/** What is known of a step that began at `from`, at the moment `to` (milliseconds since the epoch), without the `head` of its first second. */
 export function evidenceOf(
   windows: Pick<Windows, 'compared'>,
   { feature, candidate, baseline }: Sides,
   from: number,
   to: number,
   kept: Kept | null,
+  head: FeatureWindow | null = null,
 ): Evidence {
-  // The second in which the step began belongs to both; it is left out.
-  const start = Math.ceil(from / 1000);
+  const start = Math.floor(from / 1000);
   const end = Math.ceil(to / 1000);
   // From the shortest to the longest, each the one before and what lies before that: every second is read once.
   const spans: Span[] = [];
@@ -49,10 +54,11 @@ export function evidenceOf(
   let last: Omit<Span, 'seconds'> = { candidate: null, baseline: null, parity: noParity() };
   for (const seconds of spanLengths(end - start).toReversed()) {
     const { sides, parity } = windows.compared(feature, (end - seconds) * 1000, (end - read) * 1000);
+    const before = seconds === end - start ? head : null;
     last = {
-      candidate: sum(last.candidate, sides[candidate]),
-      baseline: kept ? kept.side : sum(last.baseline, sides[baseline]),
-      parity: addedParity(last.parity, parity),
+      candidate: without(sum(last.candidate, sides[candidate]), before?.sides[candidate]),
+      baseline: kept ? kept.side : without(sum(last.baseline, sides[baseline]), before?.sides[baseline]),
+      parity: addedParity(addedParity(last.parity, parity), before?.parity, -1),
     };
     spans.unshift({ seconds, ...last });
     read = seconds;
@@ -73,8 +79,18 @@ function sum(a: SideWindow | null, b: SideWindow | undefined): SideWindow | null
   return both;
 }
 
-function addedParity(a: ParityCounts, b: ParityCounts): ParityCounts {
+function without(all: SideWindow | null, head: SideWindow | undefined): SideWindow | null {
+  if (!all || !head) return all;
+  return {
+    requests: all.requests - head.requests,
+    errors: all.errors - head.errors,
+    open: all.open - head.open,
+    histogram: Float64Array.from(all.histogram, (count, bucket) => count - head.histogram[bucket]!),
+  };
+}
+
+function addedParity(a: ParityCounts, b: ParityCounts = noParity(), times = 1): ParityCounts {
   const both = { ...a };
-  addParity(both, b);
+  for (const result of PARITY_RESULTS) both[result] += times * b[result];
   return both;
 }

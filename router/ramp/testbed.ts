@@ -8,7 +8,8 @@ import { etagOf } from '../flags/view.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
 import { createWindows, type Windows } from '../metrics/windows.ts';
 import { createLeader } from './leader.ts';
-import { createRamp, type Feature, type Ramp } from './loop.ts';
+import type { Feature } from './judging.ts';
+import { createRamp, type Ramp } from './loop.ts';
 import { rampStore } from './store.ts';
 
 const YAML = (ramp: string): string => `flags: { file: flags.json }

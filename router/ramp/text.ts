@@ -1,9 +1,7 @@
-import type { Snapshot } from '../flags/snapshot.ts';
 import { viewOf } from '../flags/view.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { GateResult } from './gate.ts';
-
-type Feature = Snapshot['features'] extends ReadonlyMap<string, infer Of> ? Of : never;
+import type { Feature } from './judging.ts';
 
 /** What a ramp does or waits for, as a sentence. Empty without a ramp. `holdUntil` and `now`: milliseconds since the epoch. */
 export function rampText(
