@@ -98,7 +98,7 @@ describe('false alarms of a hold of 10 minutes at 50 requests a second a side', 
   // The declared limit leaves room for chance; a limit of 0 leaves none, so it is the hardest of all.
   for (const maxDelta of [0.005, 0])
     it(`are below 1 % of 1,000 holds at equal 1 % errors, at maxDelta ${maxDelta}`, () => {
-      const gate: GateConfig = { metric: 'errorRate', maxDelta, samples: 500 };
+      const gate: GateConfig = { metric: 'errorRate', maxDelta, samples: 500, floor: 1 };
       const count = alarms(1000, (draw) =>
         alarmIn(gate, () => ({ errors: errorsAt(draw, 0.01), milliseconds: [] })),
       );
@@ -108,7 +108,7 @@ describe('false alarms of a hold of 10 minutes at 50 requests a second a side', 
   it('are below 1 % at equal latency, even where p95 may not be higher at all', () => {
     const holds = Math.min(1000, runs(25));
     const count = alarms(holds, (draw) =>
-      alarmIn({ metric: 'p95', maxRatio: 1, samples: 500 }, () => ({
+      alarmIn({ metric: 'p95', maxRatio: 1, samples: 500, floor: 1 }, () => ({
         errors: 0,
         milliseconds: latencies(draw),
       })),
@@ -136,7 +136,7 @@ describe('a fault at 50 requests a second a side', () => {
     it(`of 5 % errors is found within 28 s, ${starts} s into the step`, () => {
       const seconds = worst(
         starts,
-        { metric: 'errorRate', maxDelta: 0.005, samples: 500 },
+        { metric: 'errorRate', maxDelta: 0.005, samples: 500, floor: 1 },
         (draw, isIll) => ({
           errors: errorsAt(draw, isIll ? 0.05 : 0),
           milliseconds: [],
@@ -147,7 +147,7 @@ describe('a fault at 50 requests a second a side', () => {
 
   it('of 200 ms more is found within 28 s, 40 s into the step', () => {
     const draw = random(7);
-    const alarm = alarmIn({ metric: 'p95', maxRatio: 1.2, samples: 500 }, (side, second) => ({
+    const alarm = alarmIn({ metric: 'p95', maxRatio: 1.2, samples: 500, floor: 1 }, (side, second) => ({
       errors: 0,
       milliseconds: latencies(draw, side === 'candidate' && second > 40 ? 200 : 0),
     }));

@@ -24,6 +24,7 @@ const evidence = (first: Partial<Span>, ...more: Partial<Span>[]): Evidence => (
 });
 const gate = (over: Partial<GateConfig> & Pick<GateConfig, 'metric'>): GateConfig => ({
   samples: 500,
+  floor: 5,
   ...over,
 });
 const ERRORS = gate({ metric: 'errorRate', maxDelta: 0.005 });
@@ -78,6 +79,13 @@ describe('a gate', () => {
     assert.equal(of(SLOW, 210, 499), 'notEnough');
     assert.equal(of(gate({ metric: 'p95', max: 100 }), 210), 'breach');
     assert.equal(of(gate({ metric: 'p95', max: 300 }), 210), 'pass');
+  });
+
+  it('takes what nobody notices for nothing', () => {
+    const of = (service: number, monolith: number): string =>
+      verdict(SLOW, evidence({ baseline: side(1000, 0, monolith), candidate: side(1000, 0, service) }));
+    assert.equal(of(2, 0.4), 'pass');
+    assert.equal(of(9, 0.4), 'breach');
   });
 
   it('counts matches among what could be compared', () => {

@@ -83,7 +83,7 @@ export function judgeBreaker({ candidate, spans }: Evidence): GateResult | null 
 }
 
 function checksOf(gate: GateConfig): Check[] {
-  const { metric, min, max, maxDelta, maxRatio } = gate;
+  const { metric, min, max, maxDelta, maxRatio, floor } = gate;
   const requests = ({ baseline, candidate }: Span): GateResult['samples'] => ({
     baseline: baseline?.requests ?? 0,
     candidate: candidate?.requests ?? 0,
@@ -117,7 +117,7 @@ function checksOf(gate: GateConfig): Check[] {
         ...limited(maxRatio, {
           ...over,
           samples: answers,
-          measure: both(p95, ratio),
+          measure: both(p95, (a, b) => ratio(atLeast(floor, a), atLeast(floor, b))),
           format: (value) => `× ${value.toFixed(2)}`,
         }),
         ...limited(max, {
@@ -153,6 +153,10 @@ function errorShare({ errors, requests }: SideWindow): Interval | null {
 
 function p95({ histogram }: SideWindow): Interval | null {
   return quantileInterval(histogram, 0.95, BREACH_Z);
+}
+
+function atLeast(floor: number, { value, lower, upper }: Interval): Interval {
+  return { value: Math.max(floor, value), lower: Math.max(floor, lower), upper: Math.max(floor, upper) };
 }
 
 /**
