@@ -129,4 +129,17 @@ describe('the journal', () => {
       journal.close();
     }
   });
+
+  it('believes who made a change, not who gave it up at its start', () => {
+    const [first, second] = [openJournal(path), openJournal(path)];
+    first.append({ kind: 'intent', entry: entry('a', 5), flags: { before: 'v0', after: 'v1' } });
+    settleIntents(second, 'v0', seen(0));
+    first.append({ kind: 'done', id: 'a' });
+    first.append({ kind: 'done', id: 'a' });
+    assert.deepEqual(
+      [first, second].map((journal) => journal.entries().map(({ id }) => id)),
+      [['a'], ['a']],
+    );
+    for (const journal of [first, second]) journal.close();
+  });
 });

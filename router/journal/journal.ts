@@ -72,11 +72,15 @@ export function openJournal(path: string): Journal {
   if (whole.length < text.length) ftruncateSync(file, Buffer.byteLength(whole));
   const intents = new Map<string, Extract<Line, { kind: 'intent' }>>();
   const done: Entry[] = [];
+  /** A router that starts may give up what another one is just doing; who made a change has the last word. */
+  const givenUp = new Map<string, Extract<Line, { kind: 'intent' }>>();
   const take = (line: Line): void => {
     if (line.kind === 'intent') intents.set(line.entry.id, line);
     else {
-      const intent = intents.get(line.id);
+      const intent = intents.get(line.id) ?? givenUp.get(line.id);
       if (intent && line.kind === 'done') done.push(intent.entry);
+      if (intent && line.kind === 'aborted') givenUp.set(line.id, intent);
+      else givenUp.delete(line.id);
       intents.delete(line.id);
     }
   };
