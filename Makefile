@@ -24,7 +24,7 @@ test-system: $(INSTALLED) ## Tests on real programs from Debian (root installs w
 	@exec $(SUITE) --timeout 120000 'test/system/**/*.test.ts'
 
 test-long: $(INSTALLED) ## The full-length randomised runs
-	@FUZZ_FACTOR=$${FUZZ_FACTOR:-300} exec $(SUITE) --timeout 3600000 'test/long/**/*.test.ts' 'router/http/*.test.ts'
+	@FUZZ_FACTOR=$${FUZZ_FACTOR:-300} exec $(SUITE) --timeout 3600000 'test/long/**/*.test.ts' 'router/http/*.test.ts' router/ramp/gate-alarms.test.ts
 
 demo: $(INSTALLED) ## The story in a terminal, in under two minutes
 	@exec $(NODE) tools/demo.ts

@@ -3,7 +3,8 @@ import { userInfo, hostname } from 'node:os';
 import { parseConfig } from '@strangler-kit/router/config/parse.ts';
 import { stateFolder } from '@strangler-kit/router/config/state.ts';
 import { tokenFile } from '@strangler-kit/router/admin/token.ts';
-import type { FeatureJson } from '@strangler-kit/router/admin/protocol.ts';
+import type { FeatureJson, GateJson } from '@strangler-kit/router/admin/protocol.ts';
+import { gateLines } from './gates.ts';
 import { Failure } from './output.ts';
 
 export interface RemoteOptions {
@@ -46,12 +47,14 @@ export async function ask<T>(
       `no router answers at ${base} (${cause}); is it running? Name another with --admin URL`,
     ]);
   }
-  const body = (await response.json().catch(() => null)) as (T & { detail?: string; title?: string }) | null;
+  const body = (await response.json().catch(() => null)) as
+    (T & { detail?: string; title?: string; gates?: readonly GateJson[] }) | null;
   if (response.ok && body !== null) return body;
   const detail =
     body?.detail ?? body?.title ?? `the answer at ${base} is not the admin API's (status ${response.status})`;
   throw new Failure(response.status === 409 || response.status === 412 || response.status === 422 ? 1 : 2, [
     detail,
+    ...gateLines(body?.gates ?? []),
   ]);
 }
 

@@ -54,9 +54,9 @@ local('migrate', 'Apply the numbered SQL files of a set, each exactly once')
   .option('--database <url>', 'the database (default: DATABASE_URL)')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/migrate.ts')).migrateCommand(options));
-remote('status', 'Show the features and what is in force').action(async (options) =>
-  (await import('./commands/status.ts')).statusCommand(options),
-);
+remote('status', 'Show the features, their gates and ramps, and what is in force')
+  .option('--watch', 'again every second, until Ctrl-C')
+  .action(async (options) => (await import('./commands/status.ts')).statusCommand(options));
 remote('explain <method> <path>', 'Show where a request would go, and why')
   .option('--key <key>', 'the key that decides the side')
   .option('--host <host>', 'the Host, for targeting rules')

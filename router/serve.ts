@@ -7,6 +7,7 @@ import { createAdmin } from './admin/api.ts';
 import { adminToken } from './admin/token.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import { stateFolder } from './config/state.ts';
+import { changeFlag, type ChangeParts } from './flags/change.ts';
 import { viewOf } from './flags/view.ts';
 import { loadCurrent, type Current } from './flags/current.ts';
 import type { Snapshot } from './flags/snapshot.ts';
@@ -18,10 +19,15 @@ import { createDiscovery } from './discovery.ts';
 import { createRequestLog } from './metrics/log.ts';
 import { createEvidence } from './metrics/evidence.ts';
 import { createMetrics } from './metrics/metrics.ts';
+import { registerRamp } from './metrics/ramp.ts';
+import { createWindows } from './metrics/windows.ts';
 import { createPipeline } from './pipeline.ts';
 import { shadowTaps } from './shadow-tap.ts';
 import { clearPictures } from './shadow/pictures.ts';
 import { createShadow } from './shadow/shadow.ts';
+import { createLeader } from './ramp/leader.ts';
+import { createRamp } from './ramp/loop.ts';
+import { rampStore } from './ramp/store.ts';
 
 export interface ServeOptions {
   /** Path of strangler.yaml; other paths in it are relative to its folder. */
@@ -56,11 +62,13 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
   journalFileEdits(journal, seen(), now());
 
   const { config } = current.snapshot();
+  const windows = createWindows({ now });
   const picturesDir = join(stateDir, 'parity');
   clearPictures(picturesDir);
   const shadow = createShadow({
     folder: picturesDir,
     urls: (upstream) => dataPath.urls(upstream),
+    onResult: windows.parity,
     log,
   });
   const metrics = createMetrics(current, shadow.metrics);
@@ -77,6 +85,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
     }),
     observe(observation) {
       metrics.observe(observation);
+      windows.observe(observation);
       evidence.observe(observation, current.snapshot().config.default);
       requestLog(observation);
     },
@@ -99,17 +108,35 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
     );
   });
 
+  const changing: ChangeParts = {
+    current,
+    journal,
+    retireRefusal: evidence.retireRefusal,
+    askGates: (before, feature) => ramp.askBefore(before, feature),
+    now,
+  };
+  const ramp = createRamp({
+    snapshot: current.snapshot,
+    journal,
+    windows,
+    change: (request) => changeFlag(changing, request),
+    store: rampStore(stateDir, now()),
+    leader: createLeader(join(stateDir, 'ramp.lock'), now),
+    now,
+    log,
+  });
+  registerRamp(metrics.registry, () => [...current.snapshot().features.values()], ramp);
+
   let isDraining = false;
   const admin = createServer(
     createAdmin({
-      current,
-      journal,
-      retireRefusal: evidence.retireRefusal,
-      now,
+      ...changing,
       token: adminToken(stateDir, env),
       overrideKey,
       metrics,
       shadow,
+      windows,
+      ramp,
       isDraining: () => isDraining,
       dataPath: { connections: dataPath.connections, instances: dataPath.instances },
       log,
@@ -124,6 +151,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
   const watchers = [
     watchFiles(current, log),
     discovery,
+    ramp.start(),
     ...(config.tls ? [watchCertificate(config.tls, configPath, log, traffic.setTls)] : []),
   ];
   const flushing = setInterval(evidence.flush, 5000);

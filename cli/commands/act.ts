@@ -8,7 +8,7 @@ export async function actCommand(
   options: ChangeOptions,
 ): Promise<void> {
   const now = await change(options, feature, verb);
-  const ramp = now.ramp.state === 'none' ? '' : `, ramp ${now.ramp.state}`;
+  const ramp = now.ramp.state === 'none' ? '' : `, ramp ${now.ramp.state}: ${now.ramp.text}`;
   print(options, now, () => [
     `${now.name} is ${now.state === 'DISABLED' ? 'KILLED, ' : ''}in ${now.stage}${now.stage === 'canary' ? ` at ${percentText(now.percent)}` : ''}${ramp}`,
   ]);

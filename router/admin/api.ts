@@ -1,10 +1,13 @@
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { Problem, problemOf } from '../errors.ts';
-import { changeFlag, type Action, type ChangeParts } from '../flags/change.ts';
+import { changeFlag, type ChangeParts } from '../flags/change.ts';
 import { etagOf } from '../flags/view.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { readAction } from './action.ts';
+import type { Windows } from '../metrics/windows.ts';
+import type { Ramp } from '../ramp/loop.ts';
+import { readAction, type Verb } from './action.ts';
 import { explain } from './explain.ts';
+import { MAX_OBSERVATIONS_BODY, noteObservations } from './observations.ts';
 import type { FeatureJson, JournalJson, StatusJson } from './protocol.ts';
 import { parityRoutes, type ParityParts } from './parity.ts';
 import { isToken } from './token.ts';
@@ -14,6 +17,8 @@ export interface AdminParts extends ChangeParts {
   readonly token: string;
   readonly overrideKey: string | null;
   readonly metrics: Metrics;
+  readonly windows: Pick<Windows, 'sample'>;
+  readonly ramp: Pick<Ramp, 'view' | 'gates'>;
   /** True from the first sign of the end: load balancers look here. */
   readonly isDraining: () => boolean;
   readonly shadow: ParityParts['shadow'];
@@ -49,13 +54,25 @@ export function createAdmin(parts: AdminParts): express.Express {
       void response.type(parts.metrics.contentType).send(await parts.metrics.text()),
   );
 
-  app.use('/api', authorize(parts.token), express.json({ limit: MAX_BODY }));
+  const authorized = authorize(parts.token);
+  app.post(
+    '/api/features/:name/observations',
+    authorized,
+    express.json({ limit: MAX_OBSERVATIONS_BODY }),
+    (request, response) => {
+      const { features, config } = current.snapshot();
+      const feature = features.get(request.params['name'] as string);
+      if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${request.params['name']}"`);
+      response.json({ counted: noteObservations(parts.windows, feature, config.default, request.body) });
+    },
+  );
+  app.use('/api', authorized, express.json({ limit: MAX_BODY }));
   app.get('/api/status', (_request, response) => void response.json(status(parts) satisfies StatusJson));
   app.get('/api/features', (_request, response) => void response.json({ features: features(parts) }));
   app.get('/api/features/:name', (request, response) => {
     const feature = current.snapshot().features.get(request.params.name);
     if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${request.params.name}"`);
-    response.set('etag', etagOf(feature)).json(featureJson(current, feature));
+    response.set('etag', etagOf(feature)).json(featureJson(current, feature, parts.ramp));
   });
   app.put('/api/features/:name/split', (request, response) => change(parts, request, response, 'shift'));
   for (const kind of ['promote', 'rollback', 'pause', 'resume', 'kill'] as const) {
@@ -99,12 +116,7 @@ function authorize(token: string) {
   };
 }
 
-function change(
-  parts: AdminParts,
-  request: Request<{ name: string }>,
-  response: Response,
-  kind: Action['kind'],
-): void {
+function change(parts: AdminParts, request: Request<{ name: string }>, response: Response, kind: Verb): void {
   const { action, who, why } = readAction(kind, request.body);
   const feature = changeFlag(parts, {
     feature: request.params.name,
@@ -113,12 +125,12 @@ function change(
     who,
     why,
   });
-  response.set('etag', etagOf(feature)).json(featureJson(parts.current, feature));
+  response.set('etag', etagOf(feature)).json(featureJson(parts.current, feature, parts.ramp));
 }
 
 function features(parts: AdminParts): FeatureJson[] {
   return [...parts.current.snapshot().features.values()].map((feature) =>
-    featureJson(parts.current, feature),
+    featureJson(parts.current, feature, parts.ramp),
   );
 }
 
@@ -141,6 +153,9 @@ function fromParser(error: unknown): unknown {
   const { type, status: code, message } = error as { type?: unknown; status?: unknown; message?: string };
   if (typeof type !== 'string' || typeof code !== 'number') return error;
   return code === 413
-    ? new Problem('TOO_LARGE', `the body of a change is at most ${MAX_BODY} bytes`)
+    ? new Problem(
+        'TOO_LARGE',
+        `the body is at most ${MAX_BODY} bytes (of observations: ${MAX_OBSERVATIONS_BODY})`,
+      )
     : new Problem('BAD_REQUEST', `the body can't be read as JSON: ${message}`);
 }

@@ -1,8 +1,12 @@
 import type { FileStatus } from '../flags/current.ts';
 import type { Stage } from '../flags/stage.ts';
 import type { Entry } from '../journal/journal.ts';
+import type { GateResult } from '../ramp/gate.ts';
+import type { RampView } from '../ramp/loop.ts';
 
 /** The JSON of the admin API: what the router answers, the CLI prints and a script relies on. */
+
+export type GateJson = GateResult;
 
 export interface FeatureJson {
   readonly name: string;
@@ -11,7 +15,9 @@ export interface FeatureJson {
   /** Share of the service in percent; null when the flag holds no single share. */
   readonly percent: number | null;
   readonly state: 'ENABLED' | 'DISABLED';
-  readonly ramp: { readonly state: 'none' | 'running' | 'paused' | 'latched' };
+  readonly ramp: RampView;
+  /** What each gate says now. */
+  readonly gates: readonly GateJson[];
   readonly upstream: string;
   readonly default: string;
   readonly flag: string;
@@ -91,4 +97,33 @@ export interface JournalJson {
   /** Newest first. */
   readonly entries: readonly Entry[];
   readonly total: number;
+}
+
+/** What goes on right now, for whoever looks on: once a second. */
+export interface LiveJson {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly features: readonly {
+    readonly name: string;
+    readonly stage: Stage;
+    readonly percent: number | null;
+    readonly state: 'ENABLED' | 'DISABLED';
+    readonly ramp: RampView;
+    readonly gates: readonly GateJson[];
+    /** The default upstream and the service, over the last 10 seconds. */
+    readonly sides: readonly {
+      readonly upstream: string;
+      /** Requests a second. */
+      readonly rate: number;
+      /** 0 to 1, by the upstream's own answers. */
+      readonly errorRate: number;
+      /** Milliseconds; null without traffic. */
+      readonly p50: number | null;
+      readonly p95: number | null;
+    }[];
+  }[];
+  readonly upstreams: unknown;
+  readonly config: Pick<FileStatus, 'state' | 'faults'>;
+  /** Id of the newest entry; null while there is none. */
+  readonly journal: string | null;
 }

@@ -1,10 +1,15 @@
 import { etagOf, viewOf } from '../flags/view.ts';
 import type { Current } from '../flags/current.ts';
 import type { DecidedFeature } from '../request/decide.ts';
+import type { Ramp } from '../ramp/loop.ts';
 import type { FeatureJson } from './protocol.ts';
 
 /** A feature as the API shows it. */
-export function featureJson(current: Current, feature: DecidedFeature): FeatureJson {
+export function featureJson(
+  current: Current,
+  feature: DecidedFeature,
+  ramp: Pick<Ramp, 'view' | 'gates'>,
+): FeatureJson {
   const { config, flag } = feature;
   const view = viewOf(feature);
   const killedHere = Object.hasOwn(current.kills(), feature.name) && flag.state === 'ENABLED';
@@ -14,7 +19,8 @@ export function featureJson(current: Current, feature: DecidedFeature): FeatureJ
     stage: flag.stage,
     percent: flag.percent,
     state: view.state as FeatureJson['state'],
-    ramp: { state: view.ramp as FeatureJson['ramp']['state'] },
+    ramp: ramp.view(feature),
+    gates: ramp.gates(feature),
     upstream: config.upstream,
     default: current.snapshot().config.default,
     flag: config.flag,

@@ -102,14 +102,11 @@ describe('strangler.yaml', () => {
   });
 
   it('says what it does not act upon yet, rather than doing nothing in silence', () => {
-    const text = `workers: 4\n${GOOD.replace('flag: images', 'flag: images\n    ramp: { steps: [1, 100] }')}`;
+    const text = `workers: 4\n${GOOD}`;
     const unused = parseConfig(text, {}).warnings.filter(
       ({ message }) => message === 'is not acted upon yet',
     );
-    assert.deepEqual(unused.map(({ line, path }) => `${line} ${path}`).toSorted(), [
-      '1 workers',
-      '12 features.images.ramp',
-    ]);
+    assert.deepEqual(unused.map(({ line, path }) => `${line} ${path}`).toSorted(), ['1 workers']);
     assert.deepEqual(faultsOf(GOOD.replace('flag: images', 'flag: images\n    data: moving')), [
       '11 features.images.data',
     ]);
@@ -134,6 +131,33 @@ describe('strangler.yaml', () => {
     assert.deepEqual(faultsOf(GOOD.replace('effect: write,', 'effect: write, shadowWrites: isolated,')), [
       '14 features.images.routes[1].shadowWrites',
     ]);
+  });
+
+  it('refuses a gate without a limit, or with one of another metric', () => {
+    const faults = (gate: string): readonly string[] =>
+      faultsOf(GOOD.replace('flag: images', `flag: images\n    shadow: {}\n    gates: [{ ${gate} }]`));
+    for (const gate of [
+      'metric: errorRate',
+      'metric: parity, max: 1',
+      'metric: p95, maxDelta: 1',
+      'metric: errorRate, maxDelta: 0.1, maxRatio: 2',
+    ])
+      assert.deepEqual(faults(gate), ['12 features.images.gates[0]'], gate);
+    for (const gate of [
+      'metric: p95, maxRatio: 1.2, max: 300ms',
+      'metric: errorRate, max: 0.01',
+      'metric: parity, min: 0.99',
+    ])
+      assert.deepEqual(faults(gate), [], gate);
+  });
+
+  it('warns of a parity gate that nothing feeds', () => {
+    const text = GOOD.replace('flag: images', 'flag: images\n    gates: [{ metric: parity, min: 0.99 }]');
+    const warned = parseConfig(text, {}).warnings.map(({ line, message }) => `${line} ${message}`);
+    assert.ok(
+      warned.some((line) => line.startsWith('11 a parity gate without shadow')),
+      warned.join('; '),
+    );
   });
 
   it('refuses routes that can not be meant', () => {

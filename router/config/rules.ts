@@ -51,8 +51,14 @@ export function crossCheck(config: Config, locate: Locate): Findings {
     });
     checkKeys(name, feature, config, findings, locate);
     checkGates(name, feature, fault);
-    warnUnused(['features', name], feature, ['ramp'], findings, locate);
-    if (feature.gates.length > 0) warn(findings, locate, [...at, 'gates'], NOT_YET);
+    const parity = feature.gates.findIndex(({ metric }) => metric === 'parity');
+    if (parity !== -1 && !feature.shadow)
+      warn(
+        findings,
+        locate,
+        [...at, 'gates', parity],
+        'a parity gate without shadow: compares nothing by itself; only observations sent to the admin API feed it',
+      );
     if (feature.data !== 'shared')
       fault([...at, 'data'], `"${feature.data}" is not supported yet: only "shared" is`);
   }
@@ -62,16 +68,6 @@ export function crossCheck(config: Config, locate: Locate): Findings {
 
 /** Keys that are read and checked, so that a config may name them already, but that nothing acts on so far (RELEASE_NOTES.md). */
 const NOT_YET = 'is not acted upon yet';
-
-function warnUnused<T extends object>(
-  at: readonly string[],
-  value: T,
-  keys: readonly (keyof T & string)[],
-  findings: Findings,
-  locate: Locate,
-): void {
-  for (const key of keys) if (value[key] !== undefined) warn(findings, locate, [...at, key], NOT_YET);
-}
 
 function warn(findings: Findings, locate: Locate, path: readonly PropertyKey[], message: string): void {
   findings.warnings.push({ line: locate(path), path: pathText(path), message });
@@ -122,6 +118,13 @@ function checkKeys(
   }
 }
 
+/** Which limits a gate may have. */
+const LIMITS: Readonly<Record<FeatureConfig['gates'][number]['metric'], readonly string[]>> = {
+  parity: ['min'],
+  errorRate: ['maxDelta', 'max'],
+  p95: ['maxRatio', 'max'],
+};
+
 function checkGates(
   name: string,
   feature: FeatureConfig,
@@ -129,10 +132,14 @@ function checkGates(
 ): void {
   feature.gates.forEach((gate, index) => {
     const limits = [gate.min, gate.max, gate.maxDelta, gate.maxRatio].filter((limit) => limit !== undefined);
-    if (limits.length === 0)
+    const fitting = LIMITS[gate.metric];
+    const foreign = (['min', 'max', 'maxDelta', 'maxRatio'] as const).filter(
+      (limit) => gate[limit] !== undefined && !fitting.includes(limit),
+    );
+    if (limits.length === 0 || foreign.length > 0)
       fault(
         ['features', name, 'gates', index],
-        `a ${gate.metric} gate needs a limit: min, max, maxDelta or maxRatio`,
+        `a ${gate.metric} gate needs a limit: ${fitting.join(' or ')}${foreign.length > 0 ? `; ${foreign.join(' and ')} says nothing of it` : ''}`,
       );
   });
   const steps = feature.ramp?.steps ?? [];

@@ -126,6 +126,8 @@ const gate = z.strictObject({
   max: z.union([z.number(), milliseconds()]).optional(),
   maxDelta: z.number().min(0).optional(),
   maxRatio: z.number().min(0).optional(),
+  /** p95 below it is as good as this: nobody notices the third part of a millisecond, though it be half as much again. */
+  floor: milliseconds().default(5),
   samples: z.number().int().positive().default(500),
 });
 

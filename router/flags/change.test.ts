@@ -1,70 +1,24 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Problem } from '../errors.ts';
-import { openJournal, type Journal } from '../journal/journal.ts';
-import { changeFlag, type Action } from './change.ts';
-import { etagOf, viewOf } from './view.ts';
-import { loadCurrent, type Current } from './current.ts';
+import { loadCurrent } from './current.ts';
 import { plainSplit, type Json } from './targeting.ts';
+import { house as build, type House } from './testbed.ts';
+import { etagOf } from './view.ts';
 
-const YAML = (writable: boolean): string => `flags: { file: flags.json, writable: ${writable} }
-upstreams: { monolith: { url: http://127.0.0.1:1 }, image-api: { url: http://127.0.0.1:2 } }
-default: monolith
-features:
-  images: { upstream: image-api, flag: images, key: [{ header: x }], routes: [{ match: "GET /images/{id}", effect: read }] }
-`;
 const COHORT: Json = {
   if: [{ '==': [{ var: 'host' }, 'beta'] }, 'image-api', plainSplit('image-api', 'monolith', 30)],
 };
-
-interface House {
-  readonly dir: string;
-  readonly current: Current;
-  readonly journal: Journal;
-  act(action: Action, ifMatch?: string | null): ReturnType<typeof viewOf>;
-  code(action: Action, ifMatch?: string | null): string;
-}
 
 describe('changing a flag', () => {
   const open: (() => void)[] = [];
   afterEach(() => open.splice(0).forEach((close) => close()));
 
-  function house({
-    stage = 'canary',
-    targeting = plainSplit('image-api', 'monolith', 0),
-    writable = true,
-  }: { stage?: string; targeting?: Json; writable?: boolean } = {}): House {
-    const dir = mkdtempSync(join(tmpdir(), 'change-'));
-    writeFileSync(join(dir, 'strangler.yaml'), YAML(writable));
-    const flag = {
-      state: 'ENABLED',
-      variants: { monolith: 'monolith', 'image-api': 'image-api' },
-      defaultVariant: 'monolith',
-      targeting,
-      metadata: { stage },
-    };
-    writeFileSync(join(dir, 'flags.json'), JSON.stringify({ flags: { images: flag } }));
-    const current = loadCurrent(join(dir, 'strangler.yaml'), dir, {});
-    const journal = openJournal(join(dir, 'journal.jsonl'));
-    open.push(() => {
-      journal.close();
-      rmSync(dir, { recursive: true });
-    });
-    const parts = { current, journal, retireRefusal: () => 'too early', now: () => 0 };
-    const act: House['act'] = (action, ifMatch = etagOf(current.snapshot().features.get('images')!)) =>
-      viewOf(changeFlag(parts, { feature: 'images', action, ifMatch, who: 'ana', why: 'because' }));
-    const code: House['code'] = (action, ifMatch) => {
-      try {
-        act(action, ifMatch);
-      } catch (error) {
-        return (error as Problem).code;
-      }
-      return 'done';
-    };
-    return { dir, current, journal, act, code };
-  }
+  const house = (options: Parameters<typeof build>[0] = {}): House => {
+    const built = build(options);
+    open.push(built.close);
+    return built;
+  };
 
   const flagIn = (dir: string): Record<string, Json> =>
     (JSON.parse(readFileSync(join(dir, 'flags.json'), 'utf8')) as { flags: { images: Record<string, Json> } })

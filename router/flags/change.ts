@@ -1,5 +1,6 @@
 import { Problem } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { GateResult } from '../ramp/gate.ts';
 import type { DecidedFeature } from '../request/decide.ts';
 import { killHere, liftKill, useStateFolder } from './brake.ts';
 import type { Current } from './current.ts';
@@ -16,9 +17,11 @@ export type Action =
   | { readonly kind: 'shift'; readonly percent: number }
   | { readonly kind: 'promote' }
   | { readonly kind: 'rollback'; readonly to: Stage | null }
-  | { readonly kind: 'pause' }
+  | { readonly kind: 'pause'; readonly numbers?: unknown }
   | { readonly kind: 'resume' }
-  | { readonly kind: 'kill' };
+  | { readonly kind: 'kill' }
+  /** What a running ramp does by itself; `numbers` are what the gates measured. */
+  | { readonly kind: 'step' | 'stepBack'; readonly percent: number; readonly numbers: unknown };
 
 export interface ChangeRequest {
   readonly feature: string;
@@ -34,6 +37,8 @@ export interface ChangeParts {
   readonly journal: Journal;
   /** Says why a feature can't be retired yet, or null when it can. */
   readonly retireRefusal: (feature: DecidedFeature) => string | null;
+  /** What the gates before a stage say now; empty when there are none. */
+  readonly askGates: (before: Stage, feature: DecidedFeature) => readonly GateResult[];
   readonly now: () => number;
 }
 
@@ -63,10 +68,11 @@ export function changeFlag(parts: ChangeParts, request: ChangeRequest): DecidedF
   if (action.kind === 'kill' && useStateFolder(current)) return killHere(parts, feature, request);
   if (action.kind === 'resume' && Object.hasOwn(current.kills(), feature.name))
     liftKill(parts, feature, request);
-  const edit = editFor(parts, current.snapshot().features.get(feature.name)!, action);
+  const asked = action.kind === 'promote' ? passedGates(parts, feature) : [];
+  const edit = editFor(current.snapshot().features.get(feature.name)!, action);
   return edit === null
     ? current.snapshot().features.get(feature.name)!
-    : write(parts, feature, request, edit);
+    : write(parts, feature, request, edit, asked);
 }
 
 function checkMatch(ifMatch: string | null, feature: DecidedFeature): void {
@@ -89,19 +95,38 @@ function refuseByStage(feature: DecidedFeature, event: Parameters<typeof nextSta
   return result.stage;
 }
 
+/** What the gates before the next stage say; throws when one does not pass: too little data is no yes. */
+function passedGates(parts: ChangeParts, feature: DecidedFeature): readonly GateResult[] {
+  const stage = refuseByStage(feature, { kind: 'promote' });
+  const refusal = stage === 'retired' ? parts.retireRefusal(feature) : null;
+  if (refusal) throw new Problem('REFUSED_BY_GATE', refusal);
+  const gates = parts.askGates(stage, feature);
+  const open = gates.filter(({ verdict }) => verdict !== 'pass');
+  if (open.length > 0)
+    throw new Problem(
+      'REFUSED_BY_GATE',
+      `${feature.name} can't go to ${stage}: ${open.map(({ text }) => text).join('; ')}`,
+      { gates },
+    );
+  return gates;
+}
+
 /** What an action edits in the flag; null when it is already as wanted. */
-function editFor(parts: ChangeParts, feature: DecidedFeature, action: Action): FlagEdit | null {
+function editFor(feature: DecidedFeature, action: Action): FlagEdit | null {
   const paused = feature.config.ramp ? ({ ramp: 'paused' } as const) : {};
   switch (action.kind) {
     case 'shift':
       refuseByStage(feature, { kind: 'shift' });
       return { percent: action.percent, cohorts: 'back', ...paused };
-    case 'promote': {
-      const stage = refuseByStage(feature, { kind: 'promote' });
-      const refusal = stage === 'retired' ? parts.retireRefusal(feature) : null;
-      if (refusal) throw new Problem('REFUSED_BY_GATE', refusal);
-      return { stage, percent: 0, cohorts: 'back' };
-    }
+    case 'promote':
+      return { stage: refuseByStage(feature, { kind: 'promote' }), percent: 0, cohorts: 'back' };
+    case 'step':
+    case 'stepBack':
+      refuseByStage(feature, { kind: 'shift' });
+      // A ramp that was paused meanwhile has nothing to say any more.
+      if (feature.flag.ramp !== 'running' || feature.killed)
+        throw new Problem('STALE', `the ramp of ${feature.name} does not run any more`);
+      return { percent: action.percent, ramp: action.kind === 'step' ? 'running' : 'latched' };
     case 'rollback':
       return {
         stage: refuseByStage(feature, { kind: 'rollback', to: action.to }),
@@ -130,6 +155,7 @@ function write(
   feature: DecidedFeature,
   request: ChangeRequest,
   edit: FlagEdit,
+  asked: readonly GateResult[],
 ): DecidedFeature {
   const { current, journal } = parts;
   const config = current.snapshot().config;
@@ -154,6 +180,7 @@ function write(
     request,
     viewOf({ ...feature, flag, killed: flag.state === 'DISABLED' }),
     flag.fingerprint,
+    asked,
   );
   journal.append({ kind: 'intent', entry, flags: { before: hash(before), after: hash(edited.text) } });
   const abort = (reason: string): void => journal.append({ kind: 'aborted', id: entry.id, reason });

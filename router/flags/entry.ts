@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Entry, FeatureView } from '../journal/journal.ts';
+import type { GateResult } from '../ramp/gate.ts';
 import type { DecidedFeature } from '../request/decide.ts';
 import type { ChangeRequest } from './change.ts';
 import { viewOf } from './view.ts';
 
-/** What the journal will say of a change: made before it is tried. `fingerprint` is that of the flag afterwards. */
+/**
+ * What the journal will say of a change: made before it is tried. `fingerprint` is that of the flag afterwards, `asked` what the gates said that
+ * a promotion passed.
+ */
 export function entryOf(
   now: () => number,
   feature: DecidedFeature,
   request: ChangeRequest,
   after: FeatureView,
   fingerprint: string,
+  asked: readonly GateResult[] = [],
 ): Entry {
   const { action } = request;
   return {
@@ -23,8 +28,10 @@ export function entryOf(
     before: viewOf(feature),
     after,
     fingerprint,
-    // No gate is measured so far, so a promotion passes none either.
-    ungated: action.kind === 'shift' || action.kind === 'promote',
-    numbers: null,
+    // Retiring has a gate of its own: the evidence that nobody needs the default upstream.
+    ungated:
+      action.kind === 'shift' ||
+      (action.kind === 'promote' && asked.length === 0 && after.stage !== 'retired'),
+    numbers: asked.length > 0 ? asked : 'numbers' in action ? (action.numbers ?? null) : null,
   };
 }

@@ -111,4 +111,35 @@ describe('the journal', () => {
     appendFileSync(path, 'garbage\n');
     assert.throws(() => openJournal(path), /journal.jsonl:3: this line of the journal is damaged/);
   });
+
+  it('is one history for routers that share it', () => {
+    const [first, second] = [openJournal(path), openJournal(path)];
+    first.append({ kind: 'intent', entry: entry('a', 5), flags: { before: 'v0', after: 'v1' } });
+    journalFileEdits(second, seen(5), 0);
+    assert.deepEqual(second.entries(), [], 'the other one is about to say that it is done');
+    first.append({ kind: 'done', id: 'a' });
+    journalFileEdits(second, seen(5), 0);
+    second.append({ kind: 'intent', entry: entry('b', 6), flags: { before: 'v1', after: 'v2' } });
+    second.append({ kind: 'done', id: 'b' });
+    for (const journal of [first, second]) {
+      assert.deepEqual(
+        journal.entries().map(({ id }) => id),
+        ['a', 'b'],
+      );
+      journal.close();
+    }
+  });
+
+  it('believes who made a change, not who gave it up at its start', () => {
+    const [first, second] = [openJournal(path), openJournal(path)];
+    first.append({ kind: 'intent', entry: entry('a', 5), flags: { before: 'v0', after: 'v1' } });
+    settleIntents(second, 'v0', seen(0));
+    first.append({ kind: 'done', id: 'a' });
+    first.append({ kind: 'done', id: 'a' });
+    assert.deepEqual(
+      [first, second].map((journal) => journal.entries().map(({ id }) => id)),
+      [['a'], ['a']],
+    );
+    for (const journal of [first, second]) journal.close();
+  });
 });

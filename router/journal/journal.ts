@@ -1,4 +1,13 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 
 /** State of a feature as the journal shows it before and after a change. */
 export interface FeatureView {
@@ -53,7 +62,8 @@ export interface Journal {
 
 /**
  * Opens the append-only history of changes, one JSON object a line. A last line that was cut by a crash was never acknowledged, so it is
- * removed. Throws on any other line that can't be read: history is not repaired by guessing.
+ * removed. Throws on any other line that can't be read: history is not repaired by guessing. Routers that share a state folder append to one
+ * file, so what is known is always read from there, the own lines too: everybody sees one order.
  */
 export function openJournal(path: string): Journal {
   const file = openSync(path, 'a+', 0o600);
@@ -62,33 +72,62 @@ export function openJournal(path: string): Journal {
   if (whole.length < text.length) ftruncateSync(file, Buffer.byteLength(whole));
   const intents = new Map<string, Extract<Line, { kind: 'intent' }>>();
   const done: Entry[] = [];
+  /** A router that starts may give up what another one is just doing; who made a change has the last word. */
+  const givenUp = new Map<string, Extract<Line, { kind: 'intent' }>>();
   const take = (line: Line): void => {
     if (line.kind === 'intent') intents.set(line.entry.id, line);
     else {
-      const intent = intents.get(line.id);
+      const intent = intents.get(line.id) ?? givenUp.get(line.id);
       if (intent && line.kind === 'done') done.push(intent.entry);
+      if (intent && line.kind === 'aborted') givenUp.set(line.id, intent);
+      else givenUp.delete(line.id);
       intents.delete(line.id);
     }
   };
-  whole.split('\n').forEach((line, index) => {
-    if (line === '') return;
-    try {
-      take(JSON.parse(line) as Line);
-    } catch {
-      closeSync(file);
-      throw new Error(
-        `${path}:${index + 1}: this line of the journal is damaged; restore the file, or move it away to begin a new one`,
-      );
+  let lines = 0;
+  const read = (text: string): void => {
+    for (const line of text.split('\n').slice(0, -1)) {
+      lines += 1;
+      if (line === '') continue;
+      try {
+        take(JSON.parse(line) as Line);
+      } catch {
+        throw new Error(
+          `${path}:${lines}: this line of the journal is damaged; restore the file, or move it away to begin a new one`,
+        );
+      }
     }
-  });
+  };
+  try {
+    read(whole);
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+  let known = Buffer.byteLength(whole);
+  /** Reads what has been appended since, up to the last whole line. */
+  const catchUp = (): void => {
+    const { size } = fstatSync(file);
+    if (size <= known) return;
+    const more = Buffer.alloc(size - known);
+    const end = more.subarray(0, readSync(file, more, 0, more.length, known)).lastIndexOf(10) + 1;
+    known += end;
+    read(more.toString('utf8', 0, end));
+  };
   return {
     append(line) {
       writeSync(file, `${JSON.stringify(line)}\n`);
       fsyncSync(file);
-      take(line);
+      catchUp();
     },
-    entries: () => done,
-    open: () => [...intents.values()],
+    entries() {
+      catchUp();
+      return done;
+    },
+    open() {
+      catchUp();
+      return [...intents.values()];
+    },
     close: () => closeSync(file),
   };
 }

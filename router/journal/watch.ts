@@ -30,13 +30,20 @@ export function settleIntents(journal: Journal, versionNow: string, seen: Readon
 
 /**
  * Journals as `by: file` what differs from the last known state of each feature: an edit by hand is a change too, also one made while
- * no router ran.
+ * no router ran. What another router on the same files has done, or is about to say that it has, is no edit by hand.
  */
 export function journalFileEdits(journal: Journal, seen: ReadonlyMap<string, Seen>, now: number): void {
   const last = new Map(journal.entries().map((entry) => [entry.feature, entry]));
   for (const [feature, { view, fingerprint }] of seen) {
     const known = last.get(feature);
     if (known && isSame(known.after, view) && known.fingerprint === fingerprint) continue;
+    const isAnothers = journal
+      .open()
+      .some(
+        ({ entry }) =>
+          entry.feature === feature && isSame(entry.after, view) && entry.fingerprint === fingerprint,
+      );
+    if (isAnothers) continue;
     const entry = {
       id: randomUUID(),
       at: new Date(now).toISOString(),

@@ -11,6 +11,8 @@ export interface Metrics {
   /** Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
+  /** Where others add what they show. */
+  readonly registry: Registry;
 }
 
 /** What operators watch, per feature and side; `more` is what others count. The feature label is empty for traffic that belongs to none. */
@@ -49,6 +51,7 @@ export function createMetrics(
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,
+    registry,
   };
 }
 

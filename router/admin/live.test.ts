@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { createHouse } from '../ramp/testbed.ts';
+import { createLive } from './live.ts';
+
+describe('what goes on right now', () => {
+  const house = createHouse(25);
+  after(house.close);
+
+  it('is the rates of both sides over the last whole seconds, with ramp and gates', () => {
+    const { current, journal, windows, ramp, now } = house;
+    house.pass(30, 5);
+    const live = createLive({ current, journal, windows, ramp, now, instances: () => ['x'] })();
+    const [feature] = live.features;
+    assert.deepEqual(
+      feature!.sides.map(({ upstream, rate, errorRate }) => [upstream, rate, errorRate]),
+      [
+        ['monolith', 50, 0],
+        ['image-api', 50, 0.1],
+      ],
+    );
+    assert.ok(feature!.sides.every(({ p50, p95 }) => Math.abs(p50! - 20) < 1 && Math.abs(p95! - 20) < 1));
+    assert.deepEqual([feature!.stage, feature!.percent, feature!.ramp.state], ['canary', 25, 'paused']);
+    assert.equal(feature!.gates[0]!.verdict, 'breach');
+    assert.deepEqual([live.upstreams, live.config.state, live.journal], [['x'], 'applied', null]);
+  });
+
+  it('is nothing where there is no traffic', () => {
+    const { current, journal, windows, ramp, now } = house;
+    const live = createLive({
+      current,
+      journal,
+      windows,
+      ramp,
+      now: () => now() + 60_000,
+      instances: () => [],
+    })();
+    assert.deepEqual(live.features[0]!.sides[0], {
+      upstream: 'monolith',
+      rate: 0,
+      errorRate: 0,
+      p50: null,
+      p95: null,
+    });
+  });
+});
