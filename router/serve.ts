@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { createAdmin } from './admin/api.ts';
+import { standing } from './admin/standing.ts';
 import { adminToken } from './admin/token.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import { stateFolder } from './config/state.ts';
@@ -95,6 +96,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
       metrics,
       isDraining: () => isDraining,
       dataPath: { connections: dataPath.connections, instances: dataPath.instances },
+      live: () => standing({ current, journal, dataPath, now }),
       log,
     }),
   );
