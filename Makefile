@@ -34,6 +34,7 @@ bench: $(INSTALLED) ## The router beside nginx, haproxy and the Node proxies
 
 check: $(INSTALLED) ## Types, lint, format
 	@$(BIN)/tsc --noEmit
+	@$(BIN)/tsc --noEmit -p router/admin/console
 	@$(BIN)/oxlint --quiet
 	@$(BIN)/prettier --check --log-level warn .
 

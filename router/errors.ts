@@ -1,6 +1,7 @@
 /** Every error the router answers with, in one table: code → status and title (RFC 9457 problem details). */
 export const PROBLEMS = {
   UNAUTHORIZED: { status: 401, title: 'The admin token is missing or wrong' },
+  FOREIGN_PAGE: { status: 403, title: 'Another page asked' },
   NOT_FOUND: { status: 404, title: 'There is no such thing' },
   BAD_REQUEST: { status: 400, title: 'The request is not as expected' },
   REFUSED_BY_STAGE: { status: 409, title: 'The stage of the feature does not allow this' },
@@ -9,6 +10,8 @@ export const PROBLEMS = {
   TOO_LARGE: { status: 413, title: 'The body is too large' },
   REFUSED_BY_GATE: { status: 422, title: 'A gate says no' },
   NO_PRECONDITION: { status: 428, title: 'If-Match is required' },
+  TOO_MANY_TOKENS: { status: 429, title: 'Too many wrong tokens' },
+  TOO_MANY_LISTENERS: { status: 503, title: 'Too many listen already' },
   INTERNAL: { status: 500, title: 'The router failed' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

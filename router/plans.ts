@@ -1,3 +1,4 @@
+import { SESSION_COOKIE } from './admin/cookie.ts';
 import type { MatchedRoute, Snapshot } from './flags/snapshot.ts';
 import type { Route, Tap } from './forward/plan.ts';
 import type { Decision } from './request/decide.ts';
@@ -22,11 +23,12 @@ const NO_FALLBACK = { connect: false, timeout: false, serverError: false };
 /** There are few distinct plans, so each is made once and handed out again: planning a request costs some look-ups and makes nothing. */
 export function plansOf(snapshot: Snapshot, newId: () => string, tapFor: TapFor = () => null): Plans {
   const overrides = Object.values(snapshot.config.features).flatMap((feature) => feature.override ?? []);
-  // Overrides are between the client and the router: an upstream that saw one could replay it. Headers named Strangler-* are dropped anyway.
+  // Overrides and the console's session are between the client and the router: an upstream that saw one could replay it. Headers named
+  // Strangler-* are dropped anyway.
   const headers = overrides.flatMap((override) => override.header ?? []);
   const stripped = {
     stripHeaders: [...new Set(headers.filter((name) => !/^strangler-/i.test(name)))],
-    stripCookies: [...new Set(overrides.flatMap((override) => override.cookie ?? []))],
+    stripCookies: [SESSION_COOKIE, ...new Set(overrides.flatMap((override) => override.cookie ?? []))],
   };
   const passThrough = {
     upstream: snapshot.config.default,

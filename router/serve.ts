@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { createAdmin } from './admin/api.ts';
+import { createLive } from './admin/live.ts';
 import { adminToken } from './admin/token.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import { stateFolder } from './config/state.ts';
@@ -139,6 +140,7 @@ export async function serve({ config: configPath, env }: ServeOptions): Promise<
       ramp,
       isDraining: () => isDraining,
       dataPath: { connections: dataPath.connections, instances: dataPath.instances },
+      live: createLive({ current, journal, windows, ramp, instances: dataPath.instances, now }),
       log,
     }),
   );

@@ -6,11 +6,13 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Windows } from '../metrics/windows.ts';
 import type { Ramp } from '../ramp/loop.ts';
 import { readAction, type Verb } from './action.ts';
+import { createConsole } from './console.ts';
+import { createDoor } from './door.ts';
+import { createEvents } from './events.ts';
 import { explain } from './explain.ts';
 import { MAX_OBSERVATIONS_BODY, noteObservations } from './observations.ts';
-import type { FeatureJson, JournalJson, StatusJson } from './protocol.ts';
 import { parityRoutes, type ParityParts } from './parity.ts';
-import { isToken } from './token.ts';
+import type { FeatureJson, JournalJson, LiveJson, StatusJson } from './protocol.ts';
 import { featureJson } from './view.ts';
 
 export interface AdminParts extends ChangeParts {
@@ -23,6 +25,8 @@ export interface AdminParts extends ChangeParts {
   readonly isDraining: () => boolean;
   readonly shadow: ParityParts['shadow'];
   readonly dataPath: { connections(): number; instances(): unknown };
+  /** The numbers of the moment, for `GET /api/events`. */
+  readonly live: () => LiveJson;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -37,7 +41,12 @@ export function createAdmin(parts: AdminParts): express.Express {
   // Every answer's ETag is the feature's own, never one of the body's bytes.
   app.disable('etag');
   app.use((_request, response, next) => {
-    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    response.set({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'cross-origin-resource-policy': 'same-origin',
+    });
     next();
   });
   app.get('/livez', (_request, response) => void response.json({ status: 'live' }));
@@ -54,10 +63,13 @@ export function createAdmin(parts: AdminParts): express.Express {
       void response.type(parts.metrics.contentType).send(await parts.metrics.text()),
   );
 
-  const authorized = authorize(parts.token);
+  const door = createDoor({ token: parts.token, now: parts.now });
+  const json = express.json({ limit: MAX_BODY });
+  app.use(createConsole());
+  app.route('/session').get(door.look).post(json, door.login).delete(door.logout);
   app.post(
     '/api/features/:name/observations',
-    authorized,
+    door.authorize,
     express.json({ limit: MAX_OBSERVATIONS_BODY }),
     (request, response) => {
       const { features, config } = current.snapshot();
@@ -66,7 +78,16 @@ export function createAdmin(parts: AdminParts): express.Express {
       response.json({ counted: noteObservations(parts.windows, feature, config.default, request.body) });
     },
   );
-  app.use('/api', authorized, express.json({ limit: MAX_BODY }));
+  app.use('/api', door.authorize, json);
+  app.get(
+    '/api/events',
+    createEvents({
+      live: parts.live,
+      onSwap: current.onSwap,
+      isStillOpen: door.isStillOpen,
+      log: parts.log,
+    }).listen,
+  );
   app.get('/api/status', (_request, response) => void response.json(status(parts) satisfies StatusJson));
   app.get('/api/features', (_request, response) => void response.json({ features: features(parts) }));
   app.get('/api/features/:name', (request, response) => {
@@ -102,18 +123,6 @@ export function createAdmin(parts: AdminParts): express.Express {
     response.status(code).type('application/problem+json').send(JSON.stringify(body));
   });
   return app;
-}
-
-function authorize(token: string) {
-  return (request: Request, response: Response, next: NextFunction): void => {
-    const given = /^Bearer (.+)$/i.exec(request.get('authorization') ?? '')?.[1];
-    if (given !== undefined && isToken(given, token)) return next();
-    response.set('www-authenticate', 'Bearer realm="strangler"');
-    throw new Problem(
-      'UNAUTHORIZED',
-      'send Authorization: Bearer with the token from STRANGLER_ADMIN_TOKEN, or from admin-token in the state folder',
-    );
-  };
 }
 
 function change(parts: AdminParts, request: Request<{ name: string }>, response: Response, kind: Verb): void {

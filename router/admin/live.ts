@@ -23,6 +23,7 @@ export interface LiveParts {
 /** What goes on right now: the state of each feature and what its two sides did in the last whole seconds. */
 export function createLive({ current, journal, windows, ramp, instances, now }: LiveParts): () => LiveJson {
   return () => {
+    const { config, flags } = current.status();
     // The second that runs is left out: a part of one would look like a fall.
     const to = Math.floor(now() / 1000) * 1000;
     return {
@@ -41,7 +42,10 @@ export function createLive({ current, journal, windows, ramp, instances, now }: 
         };
       }),
       upstreams: instances(),
-      config: { state: current.status().config.state, faults: current.status().config.faults },
+      config: {
+        state: config.state === 'applied' && flags.state === 'applied' ? 'applied' : 'rejected',
+        faults: [...config.faults, ...flags.faults],
+      },
       journal: journal.entries().at(-1)?.id ?? null,
     };
   };

@@ -123,6 +123,7 @@ export interface LiveJson {
     }[];
   }[];
   readonly upstreams: unknown;
+  /** Both files together: rejected when one of them is. */
   readonly config: Pick<FileStatus, 'state' | 'faults'>;
   /** Id of the newest entry; null while there is none. */
   readonly journal: string | null;
