@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { launchChromium, openPage, widthOf } from '../support/chromium.ts';
 import { startShop, type Shop } from '../support/shop.ts';
 
 /** The storefront through the router in a real browser, as a customer sees it. */
@@ -9,36 +10,15 @@ describe('the storefront in Chromium', function () {
   let browser: Browser;
   before(async () => {
     shop = await startShop();
-    browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();
     await shop?.stop();
   });
 
-  /** A page that remembers what went wrong on it. */
-  async function open(width: number): Promise<{ page: Page; faults: string[] }> {
-    const page = await browser.newPage({ viewport: { width, height: 900 } });
-    const faults: string[] = [];
-    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on(
-      'response',
-      (response) => response.status() >= 400 && faults.push(`${response.status()} ${response.url()}`),
-    );
-    return { page, faults };
-  }
+  const open = (width: number): ReturnType<typeof openPage> =>
+    openPage(browser, { viewport: { width, height: 900 } });
 
   /** Pictures that are not there, after all of them had their chance to load. Run in the page, hence as text. */
   const broken = (page: Page): Promise<string[]> =>
@@ -48,8 +28,6 @@ describe('the storefront in Chromium', function () {
       await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
       return pictures.filter((picture) => picture.naturalWidth === 0).map((picture) => picture.src);
     })()`);
-  const width = (page: Page): Promise<number> =>
-    page.evaluate<number>('document.documentElement.scrollWidth');
 
   for (const percent of [0, 100]) {
     it(`shows every picture with ${percent} % on the service, without an error`, async () => {
@@ -70,7 +48,7 @@ describe('the storefront in Chromium', function () {
     const { page, faults } = await open(360);
     for (const path of ['/', '/products/1', '/login']) {
       await page.goto(shop.url + path);
-      assert.ok((await width(page)) <= 360, `${path} is wider than the screen`);
+      assert.ok((await widthOf(page)) <= 360, `${path} is wider than the screen`);
       const boxes = await Promise.all(
         (await page.locator('button:visible, input:visible').all()).map((each) => each.boundingBox()),
       );

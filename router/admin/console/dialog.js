@@ -22,8 +22,12 @@ function Asking({ kind, feature, percent, opener }) {
   const to = useSignal(/** @type {string} */ (rollbackStage(feature)));
   useEffect(() => {
     dialog.current?.showModal();
-    // Whoever came by keyboard is put back where they were.
-    return () => /** @type {HTMLElement | null} */ (opener)?.focus();
+    // Whoever came by keyboard is put back where they were, or to the top when what they pressed has done its work and is disabled.
+    return () =>
+      requestAnimationFrame(() => {
+        /** @type {HTMLElement | null} */ (opener)?.focus();
+        if (document.activeElement === document.body) document.querySelector('h1')?.focus();
+      });
   }, []);
   const refused = refusal(kind, feature);
   const stages = kind === 'rollback' ? earlier(feature) : [];

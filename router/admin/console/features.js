@@ -26,7 +26,7 @@ export function Features() {
             <${StageTrack} stage=${feature.stage} />
             <${SplitBar} feature=${feature} />
           </div>
-          <${RateChart} feature=${feature} height=${120} />
+          <${RateChart} feature=${feature} height=${176} />
           <${SidesTable} feature=${feature} />
         </article>`,
     )}

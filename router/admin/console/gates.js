@@ -87,7 +87,7 @@ function Progress({ ramp: { state, step, percent, since, holdUntil } }) {
       <span class=${`mark ${{ none: '', running: 'good', paused: '', latched: 'bad' }[state]}`}
         >${state}</span
       >
-      <b class="change">${[step == null ? null : `step ${step + 1}`, percent == null ? null : `${percent} %`].filter(Boolean).join(' · ')}</b>
+      <b class="step">${[step == null ? null : `step ${step + 1}`, percent == null ? null : `${percent} %`].filter(Boolean).join(' · ')}</b>
     </p>
     ${
       begin !== null && end !== null && end > begin && state === 'running'
