@@ -2,7 +2,7 @@
 
 /** @import { FeatureJson } from '../protocol.ts' */
 /** @typedef {'promote' | 'rollback' | 'pause' | 'resume' | 'kill' | 'shift'} Kind */
-/** @typedef {Pick<FeatureJson, 'name' | 'stage' | 'percent' | 'state' | 'ramp' | 'upstream' | 'default'>} Standing */
+/** @typedef {Pick<FeatureJson, 'name' | 'stage' | 'percent' | 'state' | 'upstream' | 'default'> & { readonly ramp: Pick<FeatureJson['ramp'], 'state'> }} Standing */
 
 export const STAGES = /** @type {const} */ (['off', 'shadow', 'canary', 'live', 'retired']);
 

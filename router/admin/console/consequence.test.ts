@@ -5,7 +5,9 @@ import { consequence, earlier, refusal, rollbackStage, STAGES as SHOWN } from '.
 
 const feature = (
   stage: FeatureJson['stage'],
-  more: Partial<Pick<FeatureJson, 'state' | 'ramp' | 'percent'>> = {},
+  more: Partial<Pick<FeatureJson, 'state' | 'percent'>> & {
+    readonly ramp?: Pick<FeatureJson['ramp'], 'state'>;
+  } = {},
 ) => ({
   name: 'images',
   stage,
