@@ -99,6 +99,18 @@ export interface JournalJson {
   readonly total: number;
 }
 
+/** One side of a feature over the last 10 seconds; null where there is nothing to tell from. */
+export interface SideJson {
+  readonly upstream: string;
+  /** Requests a second. */
+  readonly rate: number | null;
+  /** 0 to 1, by the upstream's own answers. */
+  readonly errorRate: number | null;
+  /** Milliseconds. */
+  readonly p50: number | null;
+  readonly p95: number | null;
+}
+
 /** What goes on right now, for whoever looks on: once a second. */
 export interface LiveJson {
   /** ISO 8601, UTC. */
@@ -110,17 +122,8 @@ export interface LiveJson {
     readonly state: 'ENABLED' | 'DISABLED';
     readonly ramp: RampView;
     readonly gates: readonly GateJson[];
-    /** The default upstream and the service, over the last 10 seconds. */
-    readonly sides: readonly {
-      readonly upstream: string;
-      /** Requests a second. */
-      readonly rate: number;
-      /** 0 to 1, by the upstream's own answers. */
-      readonly errorRate: number;
-      /** Milliseconds; null without traffic. */
-      readonly p50: number | null;
-      readonly p95: number | null;
-    }[];
+    /** The default upstream and the service. */
+    readonly sides: readonly SideJson[];
   }[];
   readonly upstreams: unknown;
   /** Both files together: rejected when one of them is. */

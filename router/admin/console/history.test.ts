@@ -11,7 +11,22 @@ const side = (upstream: string, rate: number | null, p95: number | null = null) 
 const moment = (seconds: number, sides: ReturnType<typeof side>[], name = 'images') => ({
   at: new Date(seconds * 1000).toISOString(),
   features: [
-    { name, stage: 'canary', percent: 10, state: 'ENABLED', ramp: { state: 'none' }, gates: [], sides },
+    {
+      name,
+      stage: 'canary',
+      percent: 10,
+      state: 'ENABLED',
+      ramp: {
+        state: 'none',
+        step: null,
+        percent: null,
+        since: '2026-01-01T00:00:00Z',
+        holdUntil: null,
+        text: '',
+      },
+      gates: [],
+      sides,
+    },
   ] as const,
 });
 
