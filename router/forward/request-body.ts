@@ -2,6 +2,7 @@ import { ChunkedBody, type ByteSink } from '../http/chunked.ts';
 import type { ReceivedHead } from '../http/head.ts';
 import { SCRATCH, writeRequestHead } from '../http/outgoing.ts';
 import type { Limits } from './limits.ts';
+import { noteGarbage } from './garbage.ts';
 import type { Watch } from './plan.ts';
 import type { Forwarding } from './request.ts';
 import { sendScratch } from './scratch.ts';
@@ -55,6 +56,7 @@ export class RequestBody implements ByteSink {
     this.#isAwaited = false;
     this.waitsSince = Infinity;
     this.#windowBytes += to - from;
+    noteGarbage(to - from);
     const end =
       this.#chunked === null ? this.#take(buffer, from, to) : this.#chunked.push(buffer, from, to, this);
     this.isDone = this.#chunked === null ? this.#remaining === 0 : this.#chunked.isDone;
