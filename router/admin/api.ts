@@ -5,7 +5,7 @@ import { etagOf } from '../flags/view.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { readAction } from './action.ts';
 import { explain } from './explain.ts';
-import type { FeatureJson, JournalJson, StatusJson } from './protocol.ts';
+import type { FeatureJson, JournalJson, StatusJson, WorkerJson } from './protocol.ts';
 import { isToken } from './token.ts';
 import { featureJson } from './view.ts';
 
@@ -15,7 +15,11 @@ export interface AdminParts extends ChangeParts {
   readonly metrics: Metrics;
   /** True from the first sign of the end: load balancers look here. */
   readonly isDraining: () => boolean;
-  readonly dataPath: { connections(): number; instances(): unknown };
+  readonly dataPath: {
+    connections(): number;
+    instances(): unknown;
+    workers(): readonly WorkerJson[] | null;
+  };
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -128,6 +132,7 @@ function status(parts: AdminParts): StatusJson {
     draining: parts.isDraining(),
     connections: parts.dataPath.connections(),
     upstreams: parts.dataPath.instances(),
+    workers: parts.dataPath.workers(),
     features: features(parts),
     uptimeSeconds: Math.round(process.uptime()),
   };

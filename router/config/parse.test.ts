@@ -107,7 +107,6 @@ describe('strangler.yaml', () => {
       ({ message }) => message === 'is not acted upon yet',
     );
     assert.deepEqual(unused.map(({ line, path }) => `${line} ${path}`).toSorted(), [
-      '1 workers',
       '12 features.images.ramp',
       '13 features.images.shadow',
     ]);

@@ -51,7 +51,6 @@ export function crossCheck(config: Config, locate: Locate): Findings {
     if (feature.data !== 'shared')
       fault([...at, 'data'], `"${feature.data}" is not supported yet: only "shared" is`);
   }
-  if (config.workers > 1) warn(findings, locate, ['workers'], NOT_YET);
   return findings;
 }
 
