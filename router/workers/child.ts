@@ -1,5 +1,8 @@
 import { fork } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stateFolder } from '../config/state.ts';
+import { configArgument } from './inside.ts';
 
 /** A process of the router's own, as its parent sees it. */
 export interface Child<To, From> {
@@ -27,7 +30,7 @@ export function startChild<To extends object, From extends object>(
 ): Child<To, From> {
   const path = fileURLToPath(new URL(entry, import.meta.url));
   const child = fork(path, args, {
-    env: { ...options.env },
+    env: { NODE_COMPILE_CACHE: compileCache(args, options.env), ...options.env },
     stdio: ['ignore', 'inherit', 'inherit', options.fd ?? 'ignore', 'ipc'],
   });
   const started = performance.now();
@@ -53,6 +56,11 @@ export function startChild<To extends object, From extends object>(
     })(),
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** Where compiled modules are kept for the next start, which is a third shorter so: a worker that died is back sooner. */
+function compileCache(args: readonly string[], env: Readonly<Record<string, string | undefined>>): string {
+  return join(stateFolder(configArgument(args), env), 'compile-cache');
 }
 
 /** Kills a child that has not ended after so many milliseconds. */

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { pino } from 'pino';
 import { stateFolder } from '../config/state.ts';
 import { startControl, watchFiles, type Control } from '../control.ts';
@@ -85,6 +86,7 @@ async function go(adminUrl: string | null): Promise<void> {
     dataPath: roster,
   });
   parent.send({ type: 'serving', adminUrl: control.adminUrl });
+  flushCompileCache();
 }
 
 function drain(): void {

@@ -54,7 +54,7 @@ export function errorOf({ files, code, message }: Failed): Error {
   return Object.assign(new Error(message), code === null ? {} : { code });
 }
 
-/** Value of `--config` among this process' arguments. */
-export function configArgument(): string {
-  return process.argv[process.argv.indexOf('--config') + 1]!;
+/** Value of `--config` among arguments, by default those of this process. */
+export function configArgument(args: readonly string[] = process.argv): string {
+  return args[args.indexOf('--config') + 1]!;
 }

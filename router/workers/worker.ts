@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
@@ -55,7 +56,10 @@ function take(text: SnapshotText): void {
       'serving another version than control has',
     );
   starting ??= start(() => current!);
-  void starting.then((started) => started?.traffic.use(config));
+  void starting.then((started) => {
+    started?.traffic.use(config);
+    started?.report();
+  });
 }
 
 async function start(snapshot: () => Snapshot) {
@@ -78,7 +82,7 @@ async function start(snapshot: () => Snapshot) {
     });
     const ownership = createOwnership(stateFolder(configPath, env));
     ownership.listens();
-    const report = (): Report => ({
+    const summary = (): Report => ({
       status: {
         version: snapshot().version,
         connections: traffic.connections(),
@@ -87,10 +91,11 @@ async function start(snapshot: () => Snapshot) {
       },
       deltas: Object.fromEntries(reporters.map((reporter) => [reporter.name, reporter.take()])),
     });
-    const reporting = setInterval(() => parent.send({ type: 'report', report: report() }), REPORT);
+    const report = (): void => parent.send({ type: 'report', report: summary() });
+    const reporting = setInterval(report, REPORT);
     parent.send({ type: 'ready', url: traffic.url });
-    parent.send({ type: 'report', report: report() });
-    return { traffic, ownership, report, reporting };
+    flushCompileCache();
+    return { traffic, ownership, summary, report, reporting };
   } catch (error) {
     parent.leave(failed(error), 2);
     return null;
@@ -101,7 +106,9 @@ async function start(snapshot: () => Snapshot) {
 async function orphaned(): Promise<void> {
   const { ownership } = (await starting) ?? {};
   const end = performance.now() + ORPHAN;
-  while (ownership?.owner() === null && performance.now() < end) await wait(100);
+  // Control ends with the parent, though perhaps a moment later.
+  const ours = ownership?.owner() ?? null;
+  while ([null, ours].includes(ownership?.owner() ?? null) && performance.now() < end) await wait(100);
   await drain(current?.config.drain.deadline ?? 0);
 }
 
@@ -110,8 +117,9 @@ async function drain(deadline: number): Promise<void> {
   isDraining = true;
   const started = await starting;
   if (!started) return parent.leave(null, 0);
+  started.report();
   await started.traffic.drain(deadline);
   clearInterval(started.reporting);
   started.ownership.release();
-  parent.leave({ type: 'report', report: started.report() }, 0);
+  parent.leave({ type: 'report', report: started.summary() }, 0);
 }

@@ -109,3 +109,21 @@ async function exchange(socket: Socket, request: string): Promise<string> {
     socket.write(request);
   });
 }
+
+/** One GET over a connection of its own: its status and the side that answered; status 0 when there was no answer. */
+export async function askFresh(
+  port: number,
+  path: string,
+  key: string,
+): Promise<{ status: number; side: string }> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+  socket.on('error', () => undefined);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: shop\r\nx-user-id: ${key}\r\nConnection: close\r\n\r\n`);
+  await new Promise((done) => socket.once('close', done));
+  return {
+    status: Number(/^HTTP\/1.1 (\d+)/.exec(text)?.[1] ?? 0),
+    side: /\r\nx-served-by: (\S+)/i.exec(text)?.[1] ?? '',
+  };
+}
