@@ -3,7 +3,7 @@ import { viewOf } from '../flags/view.ts';
 import type { FeatureWindow, Windows } from '../metrics/windows.ts';
 import { judge, judgeBreaker, type GateConfig, type GateResult } from './gate.ts';
 import { advance, hasNoBaseline, type Progress } from './progress.ts';
-import { evidenceOf, headOf } from './spans.ts';
+import { evidenceOf, headOf, without } from './spans.ts';
 import type { RampStore } from './store.ts';
 
 export type Feature = Snapshot['features'] extends ReadonlyMap<string, infer Of> ? Of : never;
@@ -51,7 +51,8 @@ export function createJudging(parts: JudgingParts): Judging {
     const enough = Math.max(0, ...config.gates.map(({ samples }) => samples));
     const next = advance(last, step, now(), enough, (from) => {
       const { baseline } = sidesOf(feature);
-      return parts.windows.compared(name, from, now()).sides[baseline] ?? null;
+      const side = parts.windows.compared(name, from, now()).sides[baseline] ?? null;
+      return without(side, heads.get(name)?.sides[baseline]);
     });
     if (next.from !== last?.from) heads.set(name, headOf(parts.windows, name, next.from));
     progress.set(name, next);

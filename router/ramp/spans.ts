@@ -79,7 +79,8 @@ function sum(a: SideWindow | null, b: SideWindow | undefined): SideWindow | null
   return both;
 }
 
-function without(all: SideWindow | null, head: SideWindow | undefined): SideWindow | null {
+/** What a side did without its `head`. */
+export function without(all: SideWindow | null, head: SideWindow | undefined): SideWindow | null {
   if (!all || !head) return all;
   return {
     requests: all.requests - head.requests,

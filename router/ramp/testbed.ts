@@ -57,7 +57,8 @@ export function flagsAt(percent: number, ramp?: string): string {
 
 /** A router's ramp with its files in a temporary folder and a clock of its own; for tests. */
 export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold: 60s }'): House {
-  let at = Date.now();
+  // Late in a second, so that what is noted before a look lies in the same second as the step that the look begins.
+  let at = Math.floor(Date.now() / 1000) * 1000 + 700;
   const now = (): number => at;
   const dir = mkdtempSync(join(tmpdir(), 'ramp-'));
   writeFileSync(join(dir, 'strangler.yaml'), YAML(ramp));
