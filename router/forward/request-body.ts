@@ -2,7 +2,7 @@ import { ChunkedBody, type ByteSink } from '../http/chunked.ts';
 import type { ReceivedHead } from '../http/head.ts';
 import { SCRATCH, writeRequestHead } from '../http/outgoing.ts';
 import type { Limits } from './limits.ts';
-import { noteGarbage } from './garbage.ts';
+import { noteGarbage } from '../garbage.ts';
 import type { Watch } from './plan.ts';
 import type { Forwarding } from './request.ts';
 import { sendScratch } from './scratch.ts';

@@ -24,7 +24,7 @@ export interface ShadowLimits {
 
 export const DEFAULT_SHADOW_LIMITS: ShadowLimits = {
   copyBytes: 12 * 2 ** 20,
-  replyBytes: 8 * 2 ** 20,
+  replyBytes: 4 * 2 ** 20,
   compareMs: 20_000,
   decodedBytes: 16 * 2 ** 20,
   firstAgain: 5,

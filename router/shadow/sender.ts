@@ -1,5 +1,6 @@
 import { Agent, request as requestHttp, type IncomingMessage } from 'node:http';
 import { Agent as SecureAgent, request as requestHttps } from 'node:https';
+import { noteGarbage } from '../garbage.ts';
 import type { Answer } from './compare/answer.ts';
 import type { Copy } from './copy.ts';
 import { copiedLines, type SentHead } from './head-lines.ts';
@@ -101,6 +102,7 @@ export function createSender(): Sender {
         const length = Number(response.headers['content-length'] ?? 0);
         if (head.method !== 'HEAD' && !copy.announce(length)) return giveUp();
         response.on('data', (chunk: Buffer) => {
+          noteGarbage(chunk.length);
           if (!copy.keep(chunk)) giveUp();
         });
         response.on('end', () => finish({ answer: answerOf(response, copy) }));
