@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { FAULT, faultOf } from '../http/faults.ts';
 import type { Peer } from '../http/forwarded.ts';
 import { cannotEnd, readHead, type ReceivedHead } from '../http/head.ts';
+import { readClient, type ClientReader } from './client-socket.ts';
 import { Exchange } from './exchange.ts';
 import type { Gateway } from './gateway.ts';
 import { reportOwn } from './outcome.ts';
@@ -11,7 +12,7 @@ import { TOLD } from './refusals.ts';
 import { spareHead, takeHead } from './spare-heads.ts';
 import { HostMemory, decideRequest, type Request } from './request.ts';
 
-const STATE = { idle: 0, head: 1, busy: 2, lingering: 3, closed: 4 } as const;
+const STATE = { idle: 0, head: 1, busy: 2, lingering: 3, upgraded: 4, closed: 5 } as const;
 
 const NOT_READ: Partial<Request> = {};
 
@@ -19,7 +20,7 @@ const NOT_READ: Partial<Request> = {};
  * One client's connection. It cuts the byte stream into requests, one at a time: the head behind an exchange is looked at when the exchange
  * is over, so pipelined requests are answered in order and a fault in one is no fault in the one before it.
  */
-export class ClientConnection {
+export class ClientConnection implements ClientReader {
   readonly socket: Socket;
   /** Not TLS: what is written is mostly taken by the kernel at once. */
   readonly isPlain: boolean;
@@ -38,17 +39,17 @@ export class ClientConnection {
 
   constructor(
     gateway: Gateway,
-    socket: Socket,
+    accepted: Socket,
     peer: Peer,
     onClosed: (connection: ClientConnection) => void,
   ) {
     this.#gateway = gateway;
-    this.socket = socket;
-    this.isPlain = !('encrypted' in socket);
+    this.isPlain = !('encrypted' in accepted);
     this.peer = peer;
     this.#onClosed = onClosed;
     this.#deadline = gateway.now() + gateway.limits.headMs;
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    const socket = readClient(accepted, this);
+    this.socket = socket;
     socket.on('drain', () => this.#exchange?.clientDrained());
     socket.on('end', () => this.#ended());
     socket.on('close', () => this.#closed());
@@ -57,17 +58,18 @@ export class ClientConnection {
     });
   }
 
-  #received(chunk: Buffer): void {
-    switch (this.#state) {
-      case STATE.idle:
-      case STATE.head:
-        return this.#next(this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]), chunk);
-      case STATE.busy:
-        this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
-        if (this.#exchange?.body?.isAttached === true) this.deliverBody();
-        if (this.#pending !== null && this.#pending.length > this.#gateway.limits.pipelineBytes) this.pause();
-        return;
+  received(chunk: Buffer): boolean {
+    if (this.#state === STATE.upgraded) return this.socket.push(chunk);
+    if (this.#state > STATE.busy) return true;
+    const pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
+    if (this.#state < STATE.busy) this.#next(pending, chunk);
+    else {
+      this.#pending = pending;
+      if (this.#exchange?.body?.isAttached === true) this.deliverBody();
+      if (this.#pending !== null && this.#pending.length > this.#gateway.limits.pipelineBytes)
+        this.socket.pause();
     }
+    return true;
   }
 
   /** Looks for heads in what there is, and answers them one after the other. */
@@ -110,7 +112,7 @@ export class ClientConnection {
   #upgrade(request: Request, route: Route): void {
     const { socket } = this;
     socket.removeAllListeners();
-    this.#state = STATE.closed;
+    this.#state = STATE.upgraded;
     const rest = this.#pending;
     this.#pending = null;
     const head = this.#head!;
@@ -160,20 +162,21 @@ export class ClientConnection {
     const exchange = this.#exchange;
     const pending = this.#pending;
     if (exchange === null || exchange.body === null || exchange.body.isDone) return;
-    if (pending === null) return this.resume();
     this.#pending = null;
-    const end = exchange.pushBody(pending, 0, pending.length);
-    if (end < 0) return exchange.refuseBody(faultOf(end));
-    if (end < pending.length && this.#state === STATE.busy) this.#pending = pending.subarray(end);
-    if (!exchange.body.isBlocked) this.resume();
+    const rest = pending === null ? null : exchange.pushBody(pending);
+    if (this.#state === STATE.busy) this.#pending = rest;
+    if (!exchange.body.isBlocked) this.socket.resume();
   }
 
-  pause(): void {
-    if (!this.socket.isPaused()) this.socket.pause();
+  takesPieces(): boolean {
+    return this.#pending === null && this.#exchange?.body?.takesPieces === true;
   }
 
-  resume(): void {
-    if (this.socket.isPaused()) this.socket.resume();
+  lent(piece: Buffer): boolean {
+    const { body } = this.#exchange!;
+    const rest = this.#exchange!.pushBody(piece);
+    if (rest !== null && this.#state === STATE.busy) this.#pending = Buffer.from(rest);
+    return !body!.holdsPieces;
   }
 
   /** The exchange is over: the next request, or the end. */
@@ -185,7 +188,7 @@ export class ClientConnection {
     this.#spareHead();
     this.#state = STATE.idle;
     this.#deadline = this.#gateway.coarseNow() + this.#gateway.limits.idleMs;
-    this.resume();
+    this.socket.resume();
     if (this.#pending !== null) this.#next(this.#pending, null);
   }
 
@@ -202,7 +205,7 @@ export class ClientConnection {
     this.#state = STATE.lingering;
     this.#deadline = this.#gateway.now() + this.#gateway.limits.lingerMs;
     this.socket.end();
-    this.resume();
+    this.socket.resume();
   }
 
   /** Ends in the middle of an answer. A reset where there is one, so that an answer without a length does not look whole. */
@@ -241,9 +244,5 @@ export class ClientConnection {
   /** Ends the connection if no request is under way. */
   closeIdle(): void {
     if (this.#state <= STATE.head) this.#linger();
-  }
-
-  destroy(): void {
-    this.socket.destroy();
   }
 }

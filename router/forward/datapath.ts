@@ -103,7 +103,7 @@ export function createDataPath(options: DataPathOptions): DataPath {
 
   function close(): void {
     clearInterval(sweep);
-    for (const client of clients) client.destroy();
+    for (const client of clients) client.socket.destroy();
     upgrades.close();
     for (const upstream of upstreams.values()) upstream.close();
     upstreams.clear();

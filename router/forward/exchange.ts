@@ -1,4 +1,5 @@
 import type { AnswerHead } from '../http/answer.ts';
+import { faultOf } from '../http/faults.ts';
 import { addedLines, isLast } from './answer-lines.ts';
 import { AnswerRelay, type AnswerOwner } from './answer-relay.ts';
 import type { ClientConnection } from './client.ts';
@@ -47,34 +48,36 @@ export class Exchange implements SocketOwner, AnswerOwner {
     const { maxBody, responseTimeout, upstream } = this.#it.route;
     if (maxBody !== null && this.#it.head.length > maxBody) return this.#tell(TOLD.bodyTooLarge);
     if (responseTimeout !== null && !this.body) this.#totalEnd = this.#it.startedAt + responseTimeout;
-    this.#enter(upstream);
+    this.#enter(upstream, this.#it.startedAt);
   }
 
-  #enter(name: string): void {
+  #enter(name: string, now: number): void {
     const upstream = this.#gateway.upstream(name);
     const refusal = refusalOf(upstream);
     if (refusal !== null || !upstream) return this.#tell(refusal ?? TOLD.noUpstream);
-    const now = this.#gateway.now();
     this.#visit = new Visit(upstream, now);
     if (this.body === null) this.#visit.end = now + upstream.options.timeouts.response;
     const instance = this.#visit.choose(now);
     if (instance === null) return this.fail('open');
-    this.#ask(instance, this.#isReplayable);
+    this.#ask(instance, this.#isReplayable, now);
   }
 
   /** Writes take a connection of their own: one that has served before may be closed at any moment, and a write is never sent twice. */
-  #ask(instance: Parameters<Visit['ask']>[0], mayReuse: boolean): void {
+  #ask(instance: Parameters<Visit['ask']>[0], mayReuse: boolean, now: number): void {
     const visit = this.#visit!;
-    const now = this.#gateway.now();
     this.#phase = PHASE.connecting;
     this.#deadline = Math.min(now + visit.upstream.options.timeouts.connect, this.#totalEnd);
-    if (visit.ask(instance, this, mayReuse, now)) this.connected();
+    if (visit.ask(instance, this, mayReuse, now)) this.#send(now);
   }
 
   connected(): void {
+    this.#send(this.#gateway.now());
+  }
+
+  #send(now: number): void {
     const socket = this.#visit!.socket!;
-    sendHead(this.#it, this.body, socket, this.#gateway.now(), this.#outcome.watch);
-    if (this.body === null) return this.#sent();
+    sendHead(this.#it, this.body, socket, now, this.#outcome.watch);
+    if (this.body === null) return this.#sent(now);
     this.#phase = PHASE.sending;
     this.#deadline = Infinity;
     this.#client.deliverBody();
@@ -82,36 +85,36 @@ export class Exchange implements SocketOwner, AnswerOwner {
   }
 
   /** The whole request has been handed over: the upstream's time begins. */
-  #sent(): void {
-    const now = this.#gateway.now();
+  #sent(now: number): void {
     const visit = this.#visit!;
-    const { route } = this.#it;
+    const { fallback, fallbackOn, responseTimeout } = this.#it.route;
     if (this.body !== null) {
       this.body.flush();
       visit.end = now + visit.upstream.options.timeouts.response;
-      if (route.responseTimeout !== null) this.#totalEnd = now + route.responseTimeout;
+      if (responseTimeout !== null) this.#totalEnd = now + responseTimeout;
     }
     if (this.#phase >= PHASE.answering) return;
     this.#phase = PHASE.waiting;
     const isReplayable = this.#isReplayable;
-    const hasFallback =
-      !this.#outcome.isFallback && isReplayable && route.fallback !== null && route.fallbackOn.timeout;
+    const hasFallback = isReplayable && !this.#outcome.isFallback && fallback !== null && fallbackOn.timeout;
     this.#deadline = visit.deadline(now, this.#totalEnd, isReplayable, hasFallback);
   }
 
-  /** The client sent a piece of the body. Returns the position behind it, or the number of a fault. */
-  pushBody(buffer: Buffer, from: number, to: number): number {
+  /** The client sent a piece of the body. Returns what is behind the body; null: nothing, or a fault. */
+  pushBody(piece: Buffer): Buffer | null {
     const body = this.body!;
-    const end = body.push(buffer, from, to, this.#gateway.now());
-    if (end > 0 && body.isDone) this.#sent();
-    else if (body.isBlocked) this.#client.pause();
-    return end;
+    const now = this.#gateway.now();
+    const end = body.push(piece, now);
+    if (end < 0) this.refuseBody(faultOf(end));
+    else if (body.isDone) this.#sent(now);
+    else if (body.isBlocked) this.#client.socket.pause();
+    return end < 0 || end === piece.length ? null : piece.subarray(end);
   }
 
   drained(): void {
     if (this.body?.isBlocked !== true) return;
     this.body.unblock(this.#gateway.now());
-    this.#client.resume();
+    this.#client.socket.resume();
   }
 
   received(buffer: Buffer, from: number, to: number): void {
@@ -155,7 +158,7 @@ export class Exchange implements SocketOwner, AnswerOwner {
     const now = this.#gateway.now();
     this.#visit!.answered(isClean && (this.body === null || this.body.isDone), now);
     this.#visit = null;
-    if (!this.#relay.isBlocked) return this.#end(false);
+    if (!this.#relay.isBlocked) return this.#end(false, now);
     this.#phase = PHASE.flushing;
     this.#deadline = now + this.#gateway.limits.slowReaderMs;
   }
@@ -183,22 +186,19 @@ export class Exchange implements SocketOwner, AnswerOwner {
     const visit = this.#visit;
     if (visit === null) return;
     const now = this.#gateway.now();
-    const { route } = this.#it;
     const { instance } = visit;
     const { hasBegun, hasHead, hasReceived } = this.#relay;
-    const { isFallback } = this.#outcome;
     const isReplayable = this.#isReplayable;
-    const isUnsent = this.#phase === PHASE.connecting;
-    const hasTime = now < this.#totalEnd;
     const tried = visit.tried(kind, now, hasReceived);
-    const failed = { ...tried, hasBegun, isFallback, isReplayable, isUnsent, hasTime };
-    let step = afterFailure(failed, route);
+    const time = { isUnsent: this.#phase === PHASE.connecting, hasTime: now < this.#totalEnd };
+    const failed = { ...tried, ...time, hasBegun, isFallback: this.#outcome.isFallback, isReplayable };
+    let step = afterFailure(failed, this.#it.route);
     if (step === 'other' && !visit.upstream.budget.take(now))
-      step = mayFallBack(failed, route) ? 'fallback' : 'tell';
+      step = mayFallBack(failed, this.#it.route) ? 'fallback' : 'tell';
     visit.drop(tried.isStale ? null : 'failure', now);
     this.#relay.restart();
-    if (step === 'again') return this.#ask(instance!, false);
-    if (step === 'other') return this.#ask(tried.other!, isReplayable);
+    if (step === 'again') return this.#ask(instance!, false, now);
+    if (step === 'other') return this.#ask(tried.other!, isReplayable, now);
     this.#outcome.upstreamDid(hasHead ? this.#outcome.status : 0, kind);
     this.#leave(null);
     if (step === 'fallback') return void this.#fallBack();
@@ -208,7 +208,7 @@ export class Exchange implements SocketOwner, AnswerOwner {
 
   #fallBack(): null {
     this.#outcome.isFallback = true;
-    this.#enter(this.#it.route.fallback!);
+    this.#enter(this.#it.route.fallback!, this.#gateway.now());
     return null;
   }
 
@@ -240,10 +240,10 @@ export class Exchange implements SocketOwner, AnswerOwner {
   }
 
   /** The end. `isCut`: in the middle of the answer, so that nobody takes a part for the whole. */
-  #end(isCut: boolean): void {
+  #end(isCut: boolean, now = this.#gateway.now()): void {
     if (this.#outcome.isReported) return;
     this.#leave(null);
-    this.#outcome.report(true, isCut);
+    this.#outcome.report(true, isCut, now);
     if (isCut) this.#client.abort();
     else this.#client.over(this.#closes);
   }

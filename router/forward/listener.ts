@@ -44,7 +44,7 @@ export async function listen(
         },
         handle,
       )
-    : createPlainServer({ noDelay: true }, handle);
+    : createPlainServer({ noDelay: true, pauseOnConnect: true }, handle);
   // A handshake that fails is the client's affair.
   server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   await new Promise<void>((done, fail) => {

@@ -44,7 +44,7 @@ export class Outcome {
   }
 
   /** The end. `isUpstreams`: the client got an upstream's answer, be it a part of it. */
-  report(isUpstreams: boolean, aborted: boolean): void {
+  report(isUpstreams: boolean, aborted: boolean, now = this.#gateway.now()): void {
     this.isReported = true;
     if (this.watch !== null) this.watch.ended(isUpstreams && !aborted);
     this.#gateway.observe({
@@ -54,7 +54,7 @@ export class Outcome {
       status: this.status,
       answeredBy: isUpstreams ? this.#answerer() : null,
       own: this.#own,
-      milliseconds: this.#gateway.now() - this.#startedAt,
+      milliseconds: now - this.#startedAt,
       aborted,
       requestId: this.requestId,
     });

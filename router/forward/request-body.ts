@@ -2,7 +2,6 @@ import { ChunkedBody, type ByteSink } from '../http/chunked.ts';
 import type { ReceivedHead } from '../http/head.ts';
 import { SCRATCH, writeRequestHead } from '../http/outgoing.ts';
 import type { Limits } from './limits.ts';
-import { noteGarbage } from '../garbage.ts';
 import type { Watch } from './plan.ts';
 import type { Forwarding } from './request.ts';
 import { sendScratch } from './scratch.ts';
@@ -51,24 +50,32 @@ export class RequestBody implements ByteSink {
     return this.#socket !== null;
   }
 
+  /** It goes somewhere, and more is to come. */
+  get takesPieces(): boolean {
+    return this.#socket !== null && !this.isDone;
+  }
+
+  /** Some of what was pushed is still being written. */
+  get holdsPieces(): boolean {
+    return this.#socket !== null && this.#socket.socket.writableLength > 0;
+  }
+
   /** Takes what the client sent. Returns the position behind the body, or the number of a fault. */
-  push(buffer: Buffer, from: number, to: number, now: number): number {
+  push(piece: Buffer, now: number): number {
     this.#isAwaited = false;
     this.waitsSince = Infinity;
-    this.#windowBytes += to - from;
-    noteGarbage(to - from);
-    const end =
-      this.#chunked === null ? this.#take(buffer, from, to) : this.#chunked.push(buffer, from, to, this);
+    this.#windowBytes += piece.length;
+    const end = this.#chunked === null ? this.#take(piece) : this.#chunked.push(piece, 0, piece.length, this);
     this.isDone = this.#chunked === null ? this.#remaining === 0 : this.#chunked.isDone;
     if (this.isBlocked) this.waitsSince = now;
     return end;
   }
 
-  #take(buffer: Buffer, from: number, to: number): number {
-    const take = Math.min(this.#remaining, to - from);
-    if (take > 0) this.bytes(buffer, from, from + take);
+  #take(piece: Buffer): number {
+    const take = Math.min(this.#remaining, piece.length);
+    if (take > 0) this.bytes(piece, 0, take);
     this.#remaining -= take;
-    return from + take;
+    return take;
   }
 
   /** The upstream takes more again. */
