@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import {
   OK,
@@ -75,6 +76,30 @@ describe('bodies', () => {
       return isStill && bed.dataPath.instances()[0]!.inFlight === 1;
     }, 'nothing more is read');
     assert.ok(written < 50 * 2 ** 20, `${written} bytes were read`);
+    client.destroy();
+  });
+
+  it('leaves the pieces of a body alone until its upstream has taken them', async () => {
+    let stalled: Socket | undefined;
+    const hash = createHash('sha256');
+    const [bed] = await open((socket) => {
+      if (stalled) return;
+      stalled = socket.pause();
+      socket.on('data', (chunk: Buffer) => hash.update(chunk));
+    });
+    const body = randomBytes(16 * 2 ** 20);
+    const client = connect({ port: bed.listening.port, host: '127.0.0.1', noDelay: true });
+    client.write(`${POST}Content-Length: ${body.length}\r\n\r\n`);
+    await until(() => stalled !== undefined, 'the head is there');
+    // Pieces that no read fills, so that several are on their way at the moment when nothing more is taken.
+    for (let at = 0; at < body.length; at += 5000) {
+      client.write(body.subarray(at, at + 5000));
+      await new Promise((next) => setImmediate(next));
+    }
+    assert.ok(client.writableLength > 0, 'nobody had to wait');
+    stalled!.resume();
+    await until(() => stalled!.bytesRead > body.length && client.writableLength === 0, 'all is there');
+    assert.equal(hash.digest('hex'), createHash('sha256').update(body).digest('hex'));
     client.destroy();
   });
 
