@@ -33,6 +33,8 @@ const contestants = CONTESTANTS.filter(({ name }) => !wanted || wanted.includes(
 const workloads = WORKLOADS.filter(({ name }) => !values.workload || name.includes(values.workload));
 const CORE = 0;
 const RATE = 500;
+/** Seconds until V8 has compiled what is hot: the last of it takes some four. */
+const WARM_UP = 5;
 
 ensurePrograms();
 const dir = mkdtempSync(join(tmpdir(), 'bench-'));
@@ -54,7 +56,7 @@ try {
     const results = new Map<string, Round[]>(contestants.map(({ name }) => [name, []]));
     for (let round = -1; round < rounds; round++) {
       for (const { contestant, port, pid } of started) {
-        const result = await closedLoop(workload, pid, port, 1 - CORE, round === -1 ? 1 : seconds, dir);
+        const result = await closedLoop(workload, pid, port, 1 - CORE, round === -1 ? WARM_UP : seconds, dir);
         // The first round warms up: compilers, pools, caches.
         if (round >= 0) results.get(contestant.name)!.push(result);
       }
