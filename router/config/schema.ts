@@ -149,7 +149,7 @@ const feature = z.strictObject({
     .strictObject({
       sample: fraction().default(0.1),
       maxBody: bytes()
-        .refine((value) => value >= 1024 && value <= 4 * 2 ** 20, 'is not between 1KiB and 4MiB')
+        .refine((value) => value >= 1024 && value <= 2 * 2 ** 20, 'is not between 1KiB and 2MiB')
         .default(2 ** 20),
       compare: z.enum(['status', 'json', 'bytes', 'image']).default('json'),
       headers: z.union([z.literal('all'), z.array(headerName)]).default([...DEFAULT_HEADERS]),

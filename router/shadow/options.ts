@@ -2,7 +2,7 @@
 export interface ShadowLimits {
   /** Bytes of requests and primary answers that are kept in memory at one time, over all features; what does not fit is dropped. */
   readonly copyBytes: number;
-  /** The same of the answers to repeated requests. */
+  /** The same of the answers to repeated requests: room for two of the longest that `maxBody` allows. */
   readonly replyBytes: number;
   /** Longest time for the comparison of a sample, behind its requests; then the thread is ended and another one begun. */
   readonly compareMs: number;
