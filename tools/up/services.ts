@@ -46,7 +46,7 @@ export function servicesOf(settings: Settings, databases: Databases, smtpUrl: st
     {
       name: 'router',
       command: join(root, 'node_modules/.bin/strangler'),
-      args: ['serve', '--config', join(root, 'strangler.yaml')],
+      args: ['serve', '--config', settings.config],
       env: {
         ...common,
         ROUTER_HOST: process.env['ROUTER_HOST'] || host,

@@ -16,6 +16,8 @@ export type PortVariable = keyof typeof PORTS;
 export interface Settings {
   /** The repository. */
   readonly root: string;
+  /** The router's config. */
+  readonly config: string;
   /** Absolute folder of everything that outlives a run. */
   readonly dataDir: string;
   readonly host: string;
@@ -41,6 +43,7 @@ export function readSettings(env: Environment, root: string): Settings {
   const blobUrl = get('BLOB_URL') ?? pathToFileURL(resolve(dataDir, 'blobs')).href;
   return {
     root,
+    config: resolve(root, get('STRANGLER_CONFIG') ?? 'strangler.yaml'),
     dataDir,
     host,
     reach: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host,
