@@ -7,11 +7,11 @@ const VERDICTS = { pass: 'pass', breach: 'BREACH', notEnough: 'not enough data' 
 export function gateLines(gates: readonly GateJson[]): string[] {
   return table(
     ['gate', 'verdict', 'value', 'limit', 'samples', 'seconds'],
-    gates.map(({ metric, verdict, value, limit, samples, seconds }) => [
+    gates.map(({ metric, verdict, value, limit, unit, samples, seconds }) => [
       metric,
       VERDICTS[verdict],
-      number(value),
-      number(limit),
+      read(value, unit),
+      read(limit, unit),
       `${samples.baseline} / ${samples.candidate}`,
       String(seconds),
     ]),
@@ -27,6 +27,17 @@ export function rampLine({ name, ramp }: FeatureJson): string | null {
   return `${name}: ramp ${ramp.state} at ${percentText(ramp.percent)}${step}: ${ramp.text}`;
 }
 
-function number(value: number | null): string {
-  return value === null ? '-' : String(Number(value.toPrecision(4)));
+function read(value: number | null, unit: GateJson['unit']): string {
+  if (value === null) return '-';
+  const digits = (number: number): string => String(Number(number.toPrecision(4)));
+  switch (unit) {
+    case 'share':
+      return `${digits(value * 100)} %`;
+    case 'ratio':
+      return `× ${digits(value)}`;
+    case 'milliseconds':
+      return `${digits(value)} ms`;
+    case 'requests':
+      return digits(value);
+  }
 }

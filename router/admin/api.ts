@@ -10,9 +10,10 @@ import { createConsole } from './console.ts';
 import { createDoor } from './door.ts';
 import { createEvents } from './events.ts';
 import { explain } from './explain.ts';
+import type { Live } from './live.ts';
 import { MAX_OBSERVATIONS_BODY, noteObservations } from './observations.ts';
 import { parityRoutes, type ParityParts } from './parity.ts';
-import type { FeatureJson, JournalJson, LiveJson, StatusJson } from './protocol.ts';
+import type { FeatureJson, JournalJson, StatusJson } from './protocol.ts';
 import { featureJson } from './view.ts';
 
 export interface AdminParts extends ChangeParts {
@@ -25,8 +26,8 @@ export interface AdminParts extends ChangeParts {
   readonly isDraining: () => boolean;
   readonly shadow: ParityParts['shadow'];
   readonly dataPath: { connections(): number; instances(): unknown };
-  /** The numbers of the moment, for `GET /api/events`. */
-  readonly live: () => LiveJson;
+  /** The numbers of the moment and of the last minutes, for `GET /api/events` and `/api/history`. */
+  readonly live: Live;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -82,12 +83,13 @@ export function createAdmin(parts: AdminParts): express.Express {
   app.get(
     '/api/events',
     createEvents({
-      live: parts.live,
+      live: parts.live.now,
       onSwap: current.onSwap,
       isStillOpen: door.isStillOpen,
       log: parts.log,
     }).listen,
   );
+  app.get('/api/history', (_request, response) => void response.json(parts.live.history()));
   app.get('/api/status', (_request, response) => void response.json(status(parts) satisfies StatusJson));
   app.get('/api/features', (_request, response) => void response.json({ features: features(parts) }));
   app.get('/api/features/:name', (request, response) => {

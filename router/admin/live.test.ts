@@ -9,7 +9,7 @@ describe('what goes on right now', () => {
   it('is the rates of both sides over the last whole seconds, with ramp and gates', () => {
     const { current, journal, windows, ramp, now } = house;
     house.pass(30, 5);
-    const live = createLive({ current, journal, windows, ramp, now, instances: () => ['x'] })();
+    const live = createLive({ current, journal, windows, ramp, now, instances: () => ['x'] }).now();
     const [feature] = live.features;
     assert.deepEqual(
       feature!.sides.map(({ upstream, rate, errorRate }) => [upstream, rate, errorRate]),
@@ -24,6 +24,16 @@ describe('what goes on right now', () => {
     assert.deepEqual([live.upstreams, live.config.state, live.journal], [['x'], 'applied', null]);
   });
 
+  it('has a history of five minutes, five seconds at a time', () => {
+    const { current, journal, windows, ramp, now } = house;
+    const { moments } = createLive({ current, journal, windows, ramp, now, instances: () => [] }).history();
+    assert.equal(moments.length, 60);
+    const rates = moments.map(({ features }) => features[0]!.sides.map(({ rate }) => rate));
+    assert.deepEqual(rates.slice(0, 53), Array(53).fill([0, 0]));
+    assert.deepEqual(rates.slice(-5), Array(5).fill([50, 50]));
+    assert.equal(new Date(moments[59]!.at).getTime(), Math.floor(now() / 1000) * 1000);
+  });
+
   it('is nothing where there is no traffic', () => {
     const { current, journal, windows, ramp, now } = house;
     const live = createLive({
@@ -33,7 +43,7 @@ describe('what goes on right now', () => {
       ramp,
       now: () => now() + 60_000,
       instances: () => [],
-    })();
+    }).now();
     assert.deepEqual(live.features[0]!.sides[0], {
       upstream: 'monolith',
       rate: 0,

@@ -111,6 +111,15 @@ export interface SideJson {
   readonly p95: number | null;
 }
 
+/** What the sides of each feature did in the last five minutes, for charts that begin now. The oldest moment first, five seconds from one to the next. */
+export interface HistoryJson {
+  readonly moments: readonly {
+    /** ISO 8601, UTC: the end of what was measured. */
+    readonly at: string;
+    readonly features: readonly { readonly name: string; readonly sides: readonly SideJson[] }[];
+  }[];
+}
+
 /** What goes on right now, for whoever looks on: once a second. */
 export interface LiveJson {
   /** ISO 8601, UTC. */

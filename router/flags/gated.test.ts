@@ -17,6 +17,7 @@ describe('a change that gates are asked of', () => {
     verdict,
     value: 0,
     limit: 0.01,
+    unit: 'share',
     samples: { baseline: 500, candidate: 500 },
     seconds: 60,
     baselineAge: null,

@@ -7,6 +7,9 @@ import { difference, quantileInterval, ratio, shareInterval, type Interval } fro
 export type GateConfig = FeatureConfig['gates'][number];
 export type Verdict = 'pass' | 'breach' | 'notEnough';
 
+/** A share from 0 to 1, a ratio of the service to the default upstream, milliseconds, or requests. */
+export type Unit = 'share' | 'ratio' | 'milliseconds' | 'requests';
+
 /** What a gate says. */
 export interface GateResult {
   readonly metric: GateConfig['metric'] | 'breaker';
@@ -14,6 +17,8 @@ export interface GateResult {
   /** What was measured: a difference of shares, a ratio, a share, milliseconds; null when nothing was. */
   readonly value: number | null;
   readonly limit: number | null;
+  /** Of value and limit. */
+  readonly unit: Unit;
   readonly samples: { readonly baseline: number; readonly candidate: number };
   /** Seconds that were looked at, up to the moment of judging. */
   readonly seconds: number;
@@ -53,7 +58,7 @@ interface Check {
   readonly over: boolean;
   readonly samples: (span: Span) => GateResult['samples'];
   readonly needsBaseline: boolean;
-  readonly format: (value: number) => string;
+  readonly unit: Unit;
 }
 
 /** Judges one gate. Pure. The worst of its limits is what it says. */
@@ -75,6 +80,7 @@ export function judgeBreaker({ candidate, spans }: Evidence): GateResult | null 
     verdict: 'breach',
     value: side.open,
     limit: 0,
+    unit: 'requests',
     samples: { baseline: baseline?.requests ?? 0, candidate: side.requests },
     seconds,
     baselineAge: null,
@@ -106,7 +112,7 @@ function checksOf(gate: GateConfig): Check[] {
   const over = { over: true, needsBaseline: true };
   switch (metric) {
     case 'errorRate': {
-      const base = { ...over, samples: requests, format: percent };
+      const base = { ...over, samples: requests, unit: 'share' } as const;
       return [
         ...limited(maxDelta, { ...base, measure: both(errorShare, difference) }),
         ...limited(max, { ...base, needsBaseline: false, measure: one(errorShare) }),
@@ -118,14 +124,14 @@ function checksOf(gate: GateConfig): Check[] {
           ...over,
           samples: answers,
           measure: both(p95, (a, b) => ratio(atLeast(floor, a), atLeast(floor, b))),
-          format: (value) => `× ${value.toFixed(2)}`,
+          unit: 'ratio',
         }),
         ...limited(max, {
           ...over,
           samples: answers,
           needsBaseline: false,
           measure: one(p95),
-          format: (value) => `${value.toFixed(1)} ms`,
+          unit: 'milliseconds',
         }),
       ];
     case 'parity':
@@ -138,7 +144,7 @@ function checksOf(gate: GateConfig): Check[] {
         }),
         measure: ({ parity: { match, mismatch } }) =>
           match + mismatch === 0 ? null : shareInterval(match, match + mismatch, BREACH_Z),
-        format: percent,
+        unit: 'share',
       });
   }
 }
@@ -164,7 +170,8 @@ function atLeast(floor: number, { value, lower, upper }: Interval): Interval {
  * an hour may fall ill now). A pass: enough samples over the whole step, and the value is within. Anything else is not enough to tell.
  */
 function judgeCheck(gate: GateConfig, check: Check, evidence: Evidence): GateResult {
-  const { limit, over, format, measure } = check;
+  const { limit, over, unit, measure } = check;
+  const format = FORMAT[unit];
   const isEnough = (span: Span): boolean => {
     const { baseline, candidate } = check.samples(span);
     return candidate >= gate.samples && (!check.needsBaseline || baseline >= gate.samples);
@@ -200,6 +207,7 @@ function judgeCheck(gate: GateConfig, check: Check, evidence: Evidence): GateRes
     verdict,
     value,
     limit,
+    unit,
     samples,
     seconds: judged.seconds,
     baselineAge,
@@ -207,6 +215,9 @@ function judgeCheck(gate: GateConfig, check: Check, evidence: Evidence): GateRes
   };
 }
 
-function percent(value: number): string {
-  return `${Number((value * 100).toFixed(3))} %`;
-}
+const FORMAT: Readonly<Record<Unit, (value: number) => string>> = {
+  share: (value) => `${Number((value * 100).toFixed(3))} %`,
+  ratio: (value) => `× ${value.toFixed(2)}`,
+  milliseconds: (value) => `${value.toFixed(1)} ms`,
+  requests: String,
+};

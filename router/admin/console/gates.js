@@ -11,17 +11,17 @@ const VERDICTS = /** @type {const} */ ({
   notEnough: { mark: '', text: 'not enough data' },
 });
 
-/** How a metric's numbers read. Those that are not named here are shown as they are. @type {Readonly<Record<string, (value: number | null) => string>>} */
-const READ = { parity: fine, errorRate: fine, p50: numbers.milliseconds, p95: numbers.milliseconds };
+/** How numbers read. @type {Readonly<Record<GateJson['unit'], (value: number | null) => string>>} */
+const READ = {
+  share: fine,
+  ratio: (value) => (value === null ? numbers.NOTHING : `× ${value.toFixed(2)}`),
+  milliseconds: numbers.milliseconds,
+  requests: numbers.count,
+};
 
 /** A share with enough digits to tell 99.5 % from 99.6 %. @param {number | null} value */
 function fine(value) {
   return value === null ? numbers.NOTHING : `${Number((value * 100).toFixed(2))} %`;
-}
-
-/** @param {GateJson} gate @param {number | null} value */
-function figure({ metric }, value) {
-  return READ[metric]?.(value) ?? (value === null ? numbers.NOTHING : String(Number(value.toPrecision(4))));
 }
 
 /** The newest of what the events and the API say. @param {FeatureJson} feature */
@@ -50,8 +50,8 @@ export function Gates({ feature }) {
                     >
                   </p>
                   <p class="gate-numbers">
-                    <span>${figure(gate, gate.value)}</span>
-                    <span class="hint">limit ${figure(gate, gate.limit)}</span>
+                    <span>${READ[gate.unit](gate.value)}</span>
+                    <span class="hint">limit ${READ[gate.unit](gate.limit)}</span>
                     <span class="hint">${`n = ${numbers.count(gate.samples?.baseline)} / ${numbers.count(gate.samples?.candidate)}`}</span>
                   </p>
                   <p class="hint">${gate.text}</p>

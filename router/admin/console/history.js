@@ -5,7 +5,7 @@
 /** Seconds that the charts show. */
 export const SHOWN = 300;
 /** Seconds without a number after which a line is broken rather than drawn across. */
-const GAP = 3;
+const GAP = 6;
 
 /** @typedef {'rate' | 'p95'} Metric */
 /** @typedef {{ at: number[], sides: Map<string, Record<Metric, (number | null)[]>> }} Series */

@@ -47,6 +47,13 @@ effect(() => {
   let source;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  let isOver = false;
+  // The charts begin with what was before; without it they begin empty.
+  const begin = () =>
+    void ask('/api/history')
+      .then(({ moments }) => moments.forEach(keep))
+      .catch(() => {})
+      .then(() => isOver || connect());
   const connect = () => {
     source = new EventSource('/api/events');
     source.addEventListener('open', () => {
@@ -58,14 +65,15 @@ effect(() => {
     source.addEventListener('error', () => {
       connection.value = 'lost';
       if (source?.readyState !== EventSource.CLOSED) return;
-      timer = setTimeout(connect, 3000);
+      timer = setTimeout(begin, 3000);
       // Refused for good when the session is over: asking anything says so.
       void refresh();
     });
   };
   connection.value = 'connecting';
-  connect();
+  begin();
   return () => {
+    isOver = true;
     clearTimeout(timer);
     source?.close();
     live.value = features.value = status.value = null;
