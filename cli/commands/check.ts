@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { faultLine, type Fault } from '@strangler-kit/router/config/fault.ts';
+import { missingPackages } from '@strangler-kit/router/config/packages.ts';
 import { parseConfig } from '@strangler-kit/router/config/parse.ts';
 import { readFlags } from '@strangler-kit/router/flags/read.ts';
 import { Failure, print } from '../output.ts';
@@ -20,6 +21,8 @@ export function checkCommand(options: { readonly config: string; readonly json?:
     warnings.push(...parsed.warnings.map((fault) => ({ ...fault, file: options.config })));
   }
   if (parsed?.config) {
+    const missing = missingPackages(parsed.config);
+    warnings.push(...missing.map((fault) => ({ ...fault, file: options.config })));
     const path = resolve(dirname(options.config), parsed.config.flags.file);
     const flags = read(path, faults);
     if (flags !== null)

@@ -7,7 +7,7 @@ import * as numbers from './numbers.js';
 
 /**
  * @typedef {{ where: string, primary: unknown, shadow: unknown }} Difference
- * @typedef {{ id: string | number, at: string | number, path: string, method: string, kind: string, key?: string, differences: Difference[], images?: Record<'primary' | 'shadow' | 'difference', string | undefined> }} Mismatch
+ * @typedef {{ id: string | number, at: string | number, path: string, method: string, kind: string, differences: Difference[], images?: Record<'primary' | 'shadow' | 'difference', string | undefined> }} Mismatch
  * @typedef {{ counts: Record<'match' | 'mismatch' | 'ignored' | 'incomparable', number>, dropped: number, mismatches: Mismatch[] }} ParityJson
  */
 
@@ -61,11 +61,11 @@ export function Parity({ name }) {
 }
 
 /** @param {{ mismatch: Mismatch, isOpen: boolean }} props */
-function Example({ mismatch: { at, path, method, kind, key, differences, images }, isOpen }) {
+function Example({ mismatch: { at, path, method, kind, differences, images }, isOpen }) {
   return html`<details class="example" open=${isOpen}>
     <summary>
       <span class="mark">${kind}</span> <code>${method} ${path}</code>
-      <span class="hint">${numbers.moment(at)}${key ? `, key ${key}` : ''}</span>
+      <span class="hint">${numbers.moment(at)}</span>
     </summary>
     ${
       images
