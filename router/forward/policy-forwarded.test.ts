@@ -161,9 +161,9 @@ const FORWARDED: readonly (readonly [string, string, string])[] = [
     `${lines('POST /p HTTP/1.1', 'Host: shop', 'Content-Length: 3', ...added('shop'))}abc`,
   ],
   [
-    'chunks stay as they are, extensions go, trailers pass without those of the hop',
+    'chunks stay as they are, their coding is spelt the usual way, extensions go, trailers pass without those of the hop',
     `${lines('POST /p HTTP/1.1', 'Host: shop', 'Transfer-Encoding: Chunked', 'Trailer: X-Sum')}03;a=b\r\nabc\r\n2\r\nde\r\n0;x\r\nX-Sum: 5\r\nHost: evil\r\nStrangler-X: 1\r\n\r\n`,
-    `${lines('POST /p HTTP/1.1', 'Host: shop', 'Transfer-Encoding: Chunked', 'Trailer: X-Sum', ...added('shop'))}03\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n`,
+    `${lines('POST /p HTTP/1.1', 'Host: shop', 'Transfer-Encoding: chunked', 'Trailer: X-Sum', ...added('shop'))}03\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n`,
   ],
   [
     'a method that nobody knows',

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { createDataPath, type DataPath, type DataPathOptions } from './datapath.ts';
 import { listen, type ListenOptions, type Listening } from './listener.ts';
 import type { Observation, Plan, RequestHead, Route, UpstreamOptions } from './plan.ts';
@@ -112,13 +113,17 @@ export async function recorder(
   return self;
 }
 
-/** Sends bytes on a new connection and resolves with all that comes back until it closes, or until `enough` says so. */
+/** Sends bytes on a new connection, plain or TLS, and resolves with all that comes back until it closes, or until `enough` says so. */
 export async function exchange(
   port: number,
   bytes: string | Buffer | readonly (string | Buffer)[],
   enough?: (text: string) => boolean,
+  isTls = false,
 ): Promise<string> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  const address = { port, host: '127.0.0.1' };
+  const socket = isTls
+    ? connectTls({ ...address, rejectUnauthorized: false })
+    : connect({ ...address, noDelay: true });
   let text = '';
   const pieces = Array.isArray(bytes) ? (bytes as readonly (string | Buffer)[]) : [bytes as string | Buffer];
   return await new Promise<string>((done) => {

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { selfSigned } from './self-signed.ts';
 import {
   OK,
   isWholeAnswer,
@@ -18,45 +15,18 @@ import {
 } from './testbed.ts';
 
 describe('TLS', () => {
-  let folder: string;
+  const pairs = new Map<string, ReturnType<typeof selfSigned>>();
   let upstream: Recorder;
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'tls-'));
-    for (const name of ['first', 'second']) {
-      const files = ['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)];
-      execFileSync(
-        'openssl',
-        [
-          'req',
-          '-x509',
-          '-newkey',
-          'ec',
-          '-pkeyopt',
-          'ec_paramgen_curve:prime256v1',
-          '-nodes',
-          '-days',
-          '2',
-          '-subj',
-          `/CN=${name}`,
-          '-addext',
-          'subjectAltName=IP:127.0.0.1',
-          ...files,
-        ],
-        { stdio: 'ignore' },
-      );
-    }
+    for (const name of ['first', 'second']) pairs.set(name, selfSigned(name));
     upstream = await recorder(
       (socket, received) => void (/(?:\r\n\r\n|END)$/.test(received) && socket.write(OK)),
     );
   });
   after(async () => {
     await upstream.close();
-    rmSync(folder, { recursive: true });
   });
-  const pair = (name: string): { key: Buffer; cert: Buffer } => ({
-    key: readFileSync(join(folder, `${name}.key`)),
-    cert: readFileSync(join(folder, `${name}.crt`)),
-  });
+  const pair = (name: string): ReturnType<typeof selfSigned> => pairs.get(name)!;
   const ask = async (port: number, bytes: string): Promise<{ text: string; name: string }> => {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
     let text = '';

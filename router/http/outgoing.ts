@@ -65,6 +65,8 @@ export function writeRequestHead(
     if (id === FIELD.other) {
       if (fields.nominated[index] === 0 && !(strips && isStripped(head, index, stripHeaders))) continue;
     } else if (id === FIELD.host && target.authority !== null) replacement = `Host: ${target.authority}\r\n`;
+    // Valid however it is spelt, but a tab around the value is enough for servers to disagree on whether there is a body.
+    else if (id === FIELD.transferEncoding) replacement = 'Transfer-Encoding: chunked\r\n';
     else if (id === FIELD.cookie && fields.nominated[index] === 0 && stripCookies.length > 0) {
       replacement = withoutCookies(fields.value(bytes, index), stripCookies);
       if (replacement === null) continue;

@@ -62,6 +62,46 @@ describe('strangle(): connections to the service', () => {
     }
   });
 
+  it('blames nobody for idle connections that were found dead, be they more than it takes to open the breaker', async () => {
+    const COUNT = 12;
+    const sockets: Socket[] = [];
+    let isRestarted = false;
+    let atOnce = COUNT;
+    let waiting: Socket[] = [];
+    const server: Server = createServer((socket) => {
+      sockets.push(socket);
+      const isOld = !isRestarted;
+      socket.on('error', () => {});
+      socket.on('data', () => {
+        if (isOld && isRestarted) return void socket.resetAndDestroy();
+        waiting.push(socket);
+        // Answered together: each has a connection of its own, and no success comes between the failures.
+        if (waiting.length < atOnce) return;
+        for (const one of waiting) one.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+        waiting = [];
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const other = await startShop({ yaml: yamlOf(`http://127.0.0.1:${port}`), flags: flagsOf(100) });
+    const ask = async (): Promise<string> => (await fetch(`${other.url}/images/1`, { headers: ana })).text();
+    try {
+      const all = async (): Promise<string[]> => Promise.all(Array.from({ length: COUNT }, ask));
+      assert.deepEqual(new Set(await all()), new Set(['ok']));
+      assert.equal(sockets.length, COUNT);
+      isRestarted = true;
+      assert.deepEqual(new Set(await all()), new Set(['ok']));
+      atOnce = 1;
+      // An open breaker would let the monolith answer.
+      assert.equal(await ask(), 'ok');
+      assert.equal(other.seen.length, 0);
+    } finally {
+      await other.close();
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
+  });
+
   it('frames a request without a body as it came, and names the service to one without Host', async () => {
     service.handle = (_req, res) => void res.end('service');
     for (const line of ['POST /images', 'DELETE /images/1']) {

@@ -12,6 +12,7 @@ import { networks } from '../http/forwarded.ts';
 import { FAULT, faultOf } from '../http/faults.ts';
 import { createIds } from '../http/ids.ts';
 import { createPipeline } from '../pipeline.ts';
+import { capBody } from './capped-body.ts';
 import { Carry } from './carry.ts';
 import { isEaten } from './metered-body.ts';
 import { toMonolith } from './monolith-side.ts';
@@ -45,7 +46,10 @@ class MisplacedError extends Error {
 /**
  * The split inside an Express monolith: `app.use(strangle({ config: 'strangler.yaml' }))`, at the root and before everything that reads bodies or
  * cookies. The `default` upstream is the monolith itself, so its traffic goes on with `next()`; what is decided for another one is carried there.
- * Same config, flags, keys, overrides and stages as the router, by the same code. Opens no port. Throws when a file is wrong, one line a fault.
+ * Same config, flags, keys, overrides, stages and `maxBody` as the router, by the same code. Opens no port. Throws when a file is wrong, one line a fault.
+ *
+ * What the router does and this does not: it has no metrics, no request log and no admin API; it keeps no evidence, so its traffic neither feeds
+ * gates and ramps nor counts against retiring a feature; it does not shadow; WebSockets stay with the monolith.
  */
 export function strangle({ config, env = process.env, log: given }: StrangleOptions): Strangle {
   const log = given ?? pino({ name: 'strangle', level: env['LOG_LEVEL'] ?? 'info' });
@@ -86,7 +90,10 @@ export function strangle({ config, env = process.env, log: given }: StrangleOpti
       toMonolith(req, res, received, planned);
       next();
     };
-    if (upstream === config.default) return fallBack();
+    if (upstream === config.default) {
+      if (maxBody !== null && received.hasBody) capBody(req, res, maxBody, requestId);
+      return fallBack();
+    }
     if (received.hasBody && isEaten(req)) return next(new MisplacedError(eaten(received)));
     // For a request of HTTP/1.0 that names no host.
     const [origin] = config.upstreams[upstream]!.urls ?? [];

@@ -50,12 +50,13 @@ export interface Shop {
   close(): Promise<void>;
 }
 
-/** `yaml` gets the service's features; `before` mounts what stands before the split, `at` is where it is mounted. */
+/** `yaml` gets the service's features; `before` mounts what stands before the split, `at` is where it is mounted, `reading` what stands behind. */
 export async function startShop(options: {
   yaml: string;
   flags: string;
   env?: Record<string, string>;
   before?: (app: Express) => void;
+  reading?: (app: Express) => void;
   at?: string;
 }): Promise<Shop> {
   const dir = mkdtempSync(join(tmpdir(), 'strangle-'));
@@ -84,6 +85,7 @@ export async function startShop(options: {
     seen.push({ method: req.method, url: req.url, headers: req.headers, raw: req.rawHeaders });
     next();
   });
+  options.reading?.(app);
   app.get('/page', (_req, res) => void res.set('Cache-Control', 'private, no-store').send('<p>page'));
   app.get('/public', (_req, res) => void res.set('Cache-Control', 'public, max-age=9').send('<p>page'));
   app.use((req, res) => void req.resume().on('end', () => res.type('text').send('monolith')));

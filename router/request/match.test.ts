@@ -72,6 +72,32 @@ describe('matching', () => {
       }),
     );
   });
+
+  it('costs the depth of the path, however many routes there are', () => {
+    /** How often the matcher looks for the end of a segment. */
+    const steps = (among: typeof matcher, path: string): number => {
+      let count = 0;
+      const counted = {
+        length: path.length,
+        slice: (from: number, to: number) => path.slice(from, to),
+        indexOf: (text: string, from: number) => (count++, path.indexOf(text, from)),
+      };
+      among.match('GET', counted as unknown as string);
+      return count;
+    };
+    const one = matcherOf('GET /shop/{shop}/items/{item}');
+    const more = Array.from({ length: 5000 }, (_, index) => [
+      `GET /shop${index}/{shop}/items/{item}`,
+      `GET /shop/{shop}/items${index}/{item}`,
+      `POST /shop/{shop}/items/{item}/part${index}`,
+      `GET /files${index}/**`,
+    ]);
+    const many = matcherOf('GET /shop/{shop}/items/{item}', ...more.flat());
+    for (const path of ['/shop/1/items/7', '/shop/1/items', '/shop/1/none/7', '/none'])
+      assert.equal(steps(many, path), steps(one, path), path);
+    assert.equal(steps(many, '/shop4999/1/items/7'), 4);
+    assert.equal(steps(many, '/shop/1/items/7/part4999'), 5);
+  });
 });
 
 function compare(one: readonly (string | null)[], other: readonly (string | null)[]): number {
