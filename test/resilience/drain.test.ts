@@ -90,10 +90,8 @@ describe('SIGTERM under load', () => {
     assert.ok(clients.every(({ isTold }) => isTold));
     assert.equal(code, 0, complaints);
     assert.ok(took < 10_000, `${took.toFixed(0)} ms`);
+    // A read whose connection the upstream closed just then is asked again, so there may be more of them.
     const answered = clients.reduce((sum, { answers }) => sum + answers, 0);
-    assert.equal(
-      upstreams.reduce((sum, { seen }) => sum + seen.length, 0),
-      answered,
-    );
+    assert.ok(upstreams.reduce((sum, { seen }) => sum + seen.length, 0) >= answered);
   });
 });
