@@ -12,7 +12,7 @@ import { createEvents } from './events.ts';
 import { explain } from './explain.ts';
 import { MAX_OBSERVATIONS_BODY, noteObservations } from './observations.ts';
 import { parityRoutes, type ParityParts } from './parity.ts';
-import type { FeatureJson, JournalJson, LiveJson, StatusJson } from './protocol.ts';
+import type { FeatureJson, JournalJson, LiveJson, StatusJson, WorkerJson } from './protocol.ts';
 import { featureJson } from './view.ts';
 
 export interface AdminParts extends ChangeParts {
@@ -24,10 +24,20 @@ export interface AdminParts extends ChangeParts {
   /** True from the first sign of the end: load balancers look here. */
   readonly isDraining: () => boolean;
   readonly shadow: ParityParts['shadow'];
-  readonly dataPath: { connections(): number; instances(): unknown };
+  readonly dataPath: CarrierView;
   /** The numbers of the moment, for `GET /api/events`. */
   readonly live: () => LiveJson;
   readonly log: { error(fields: object, message: string): void };
+}
+
+/** What carries requests, in this process or in workers. */
+export interface CarrierView {
+  connections(): number;
+  instances(): unknown;
+  /** null: this process carries them itself. */
+  workers(): readonly WorkerJson[] | null;
+  /** Resolves when whatever carries requests serves this version of the snapshot, or has had time enough to. */
+  reached(version: string): Promise<void>;
 }
 
 /** Longest body of a change, in bytes. */
@@ -125,7 +135,13 @@ export function createAdmin(parts: AdminParts): express.Express {
   return app;
 }
 
-function change(parts: AdminParts, request: Request<{ name: string }>, response: Response, kind: Verb): void {
+/** Who is told that a change is made may rely on it: no worker serves what was before. */
+async function change(
+  parts: AdminParts,
+  request: Request<{ name: string }>,
+  response: Response,
+  kind: Verb,
+): Promise<void> {
   const { action, who, why } = readAction(kind, request.body);
   const feature = changeFlag(parts, {
     feature: request.params.name,
@@ -134,6 +150,7 @@ function change(parts: AdminParts, request: Request<{ name: string }>, response:
     who,
     why,
   });
+  await parts.dataPath.reached(parts.current.snapshot().version);
   response.set('etag', etagOf(feature)).json(featureJson(parts.current, feature, parts.ramp));
 }
 
@@ -152,6 +169,7 @@ function status(parts: AdminParts): StatusJson {
     draining: parts.isDraining(),
     connections: parts.dataPath.connections(),
     upstreams: parts.dataPath.instances(),
+    workers: parts.dataPath.workers(),
     features: features(parts),
     uptimeSeconds: Math.round(process.uptime()),
   };
