@@ -97,7 +97,7 @@ describe('import rules', () => {
       ),
       [],
     ));
-  it('only serve.ts and pipeline.ts know both deciding and forwarding', () => {
+  it('only pipeline.ts and traffic-port.ts know both deciding and forwarding', () => {
     const both = files.filter(
       (file) =>
         file.startsWith('router/') &&
@@ -105,7 +105,7 @@ describe('import rules', () => {
         importsOf(file).some(({ to, isType }) => !isType && within('router/flags')(to)),
     );
     assert.deepEqual(
-      both.filter((file) => !['router/serve.ts', 'router/pipeline.ts'].includes(file)),
+      both.filter((file) => !['router/traffic-port.ts', 'router/pipeline.ts'].includes(file)),
       [],
     );
   });

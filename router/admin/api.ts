@@ -13,7 +13,7 @@ import { explain } from './explain.ts';
 import type { Live } from './live.ts';
 import { MAX_OBSERVATIONS_BODY, noteObservations } from './observations.ts';
 import { parityRoutes, type ParityParts } from './parity.ts';
-import type { FeatureJson, JournalJson, StatusJson } from './protocol.ts';
+import type { FeatureJson, JournalJson, StatusJson, WorkerJson } from './protocol.ts';
 import { featureJson } from './view.ts';
 
 export interface AdminParts extends ChangeParts {
@@ -25,10 +25,20 @@ export interface AdminParts extends ChangeParts {
   /** True from the first sign of the end: load balancers look here. */
   readonly isDraining: () => boolean;
   readonly shadow: ParityParts['shadow'];
-  readonly dataPath: { connections(): number; instances(): unknown };
+  readonly dataPath: CarrierView;
   /** The numbers of the moment and of the last minutes, for `GET /api/events` and `/api/history`. */
   readonly live: Live;
   readonly log: { error(fields: object, message: string): void };
+}
+
+/** What carries requests, in this process or in workers. */
+export interface CarrierView {
+  connections(): number;
+  instances(): unknown;
+  /** null: this process carries them itself. */
+  workers(): readonly WorkerJson[] | null;
+  /** Resolves when whatever carries requests serves this version of the snapshot, or has had time enough to. */
+  reached(version: string): Promise<void>;
 }
 
 /** Longest body of a change, in bytes. */
@@ -127,7 +137,13 @@ export function createAdmin(parts: AdminParts): express.Express {
   return app;
 }
 
-function change(parts: AdminParts, request: Request<{ name: string }>, response: Response, kind: Verb): void {
+/** Who is told that a change is made may rely on it: no worker serves what was before. */
+async function change(
+  parts: AdminParts,
+  request: Request<{ name: string }>,
+  response: Response,
+  kind: Verb,
+): Promise<void> {
   const { action, who, why } = readAction(kind, request.body);
   const feature = changeFlag(parts, {
     feature: request.params.name,
@@ -136,6 +152,7 @@ function change(parts: AdminParts, request: Request<{ name: string }>, response:
     who,
     why,
   });
+  await parts.dataPath.reached(parts.current.snapshot().version);
   response.set('etag', etagOf(feature)).json(featureJson(parts.current, feature, parts.ramp));
 }
 
@@ -154,6 +171,7 @@ function status(parts: AdminParts): StatusJson {
     draining: parts.isDraining(),
     connections: parts.dataPath.connections(),
     upstreams: parts.dataPath.instances(),
+    workers: parts.dataPath.workers(),
     features: features(parts),
     uptimeSeconds: Math.round(process.uptime()),
   };

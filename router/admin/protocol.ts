@@ -29,6 +29,20 @@ export interface FeatureJson {
   readonly etag: string;
 }
 
+/** A process that carries requests. */
+export interface WorkerJson {
+  /** `worker 1`, `worker 2` … */
+  readonly name: string;
+  readonly pid: number;
+  /** Of the snapshot it serves. */
+  readonly version: string;
+  readonly connections: number;
+  /** Its own view of the instances: breakers and limits are per worker. */
+  readonly upstreams: unknown;
+  /** True when it finishes what it has and takes nothing new. */
+  readonly draining: boolean;
+}
+
 export interface StatusJson {
   readonly config: FileStatus;
   readonly flags: FileStatus & { readonly writable: boolean };
@@ -36,7 +50,10 @@ export interface StatusJson {
   readonly version: string;
   readonly draining: boolean;
   readonly connections: number;
+  /** With workers: the sums over all, and the worst breaker. */
   readonly upstreams: unknown;
+  /** null when the router is one process. */
+  readonly workers: readonly WorkerJson[] | null;
   readonly features: readonly FeatureJson[];
   readonly uptimeSeconds: number;
 }

@@ -56,7 +56,12 @@ export async function startAdmin(overrides: Partial<AdminParts> = {}): Promise<A
   const journal = openJournal(join(dir, 'journal.jsonl'));
   const clock = { now: Date.parse('2026-01-01T00:00:00Z') };
   const now = (): number => clock.now;
-  const dataPath = { connections: () => 0, instances: () => [] };
+  const dataPath = {
+    connections: () => 0,
+    instances: () => [],
+    workers: () => null,
+    reached: async () => undefined,
+  };
   const token = 'a-token-of-the-test';
   const log = { error: () => undefined, warn: () => undefined, info: () => undefined };
   const windows = createWindows({ now });

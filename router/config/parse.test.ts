@@ -101,12 +101,14 @@ describe('strangler.yaml', () => {
     assert.deepEqual(parseConfig(`${GOOD}trust: { proxies: [10.0.0.0/8] }\n`, {}).warnings, []);
   });
 
-  it('says what it does not act upon yet, rather than doing nothing in silence', () => {
-    const text = `workers: 4\n${GOOD}`;
-    const unused = parseConfig(text, {}).warnings.filter(
-      ({ message }) => message === 'is not acted upon yet',
-    );
-    assert.deepEqual(unused.map(({ line, path }) => `${line} ${path}`).toSorted(), ['1 workers']);
+  it('takes a number of workers from 1 to 64', () => {
+    const { config, warnings } = parseConfig(`workers: 4\n${GOOD}`, {});
+    assert.deepEqual([config?.workers, warnings.map(({ path }) => path)], [4, ['features.images.key[0]']]);
+    assert.equal(parseConfig(GOOD, {}).config?.workers, 1);
+    for (const wrong of [0, 65, 1.5]) assert.deepEqual(faultsOf(`workers: ${wrong}\n${GOOD}`), ['1 workers']);
+  });
+
+  it('refuses what it does not do yet, rather than doing nothing in silence', () => {
     assert.deepEqual(faultsOf(GOOD.replace('flag: images', 'flag: images\n    data: moving')), [
       '11 features.images.data',
     ]);

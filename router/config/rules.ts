@@ -62,12 +62,8 @@ export function crossCheck(config: Config, locate: Locate): Findings {
     if (feature.data !== 'shared')
       fault([...at, 'data'], `"${feature.data}" is not supported yet: only "shared" is`);
   }
-  if (config.workers > 1) warn(findings, locate, ['workers'], NOT_YET);
   return findings;
 }
-
-/** Keys that are read and checked, so that a config may name them already, but that nothing acts on so far (RELEASE_NOTES.md). */
-const NOT_YET = 'is not acted upon yet';
 
 function warn(findings: Findings, locate: Locate, path: readonly PropertyKey[], message: string): void {
   findings.warnings.push({ line: locate(path), path: pathText(path), message });

@@ -183,6 +183,7 @@ export const schema = z.strictObject({
   flags: z.strictObject({ file: z.string().min(1), writable: z.boolean().default(true) }),
   trust: z.strictObject({ proxies: z.array(network).default([]) }).prefault({}),
   log: z.strictObject({ requests: z.enum(['none', 'errors', 'all']).default('errors') }).prefault({}),
+  // Processes that carry requests; above 1 the admin port is another one's (decisions/007).
   workers: z.number().int().min(1).max(64).default(1),
   drain: z
     .strictObject({ delay: milliseconds().default(0), deadline: milliseconds().default(30_000) })

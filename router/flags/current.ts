@@ -29,12 +29,14 @@ export interface Current {
   snapshot(): Snapshot;
   /** Text of the flags in force: what a change starts from. */
   flagsText(): string;
+  /** Text of the config in force. */
+  configText(): string;
   kills(): Kills;
   status(): { readonly config: FileStatus; readonly flags: FileStatus };
   readonly flagsPath: string;
   /** What was odd about the config at start. */
   readonly warnings: readonly Fault[];
-  /** Reads both files again and swaps the snapshot when they hold something new and good. */
+  /** Reads both files and the kills again and swaps the snapshot when they hold something new and good. */
   refresh(): void;
   setKills(kills: Kills): void;
   /** Calls back after every swap. The listener hears what was before. */
@@ -42,19 +44,28 @@ export interface Current {
   watch(): { close(): void };
 }
 
+/** Texts that passed together. */
+export interface Texts {
+  readonly config: string;
+  readonly flags: string;
+}
+
 /**
  * The one holder of the snapshot that serving reads. Config and flags are checked together, yet each keeps its own last good text: a
- * broken strangler.yaml must not keep a rollback in flags.json from being applied, nor the other way round. Throws StartFaults.
+ * broken strangler.yaml must not keep a rollback in flags.json from being applied, nor the other way round. With `lastGood` it starts
+ * from these texts, as if it had read the files while they were so, and then looks at what they hold now. Throws StartFaults.
  */
 export function loadCurrent(
   configPath: string,
   stateDir: string,
   env: Readonly<Record<string, string | undefined>>,
+  lastGood: Texts | null = null,
 ): Current {
-  const first = parseFile(readText(configPath), env);
+  const firstText = lastGood ? { text: lastGood.config } : readText(configPath);
+  const first = parseFile(firstText, env);
   if (!first.config) throw new StartFaults([{ file: configPath, faults: first.faults }]);
   const flagsPath = resolve(dirname(configPath), first.config.flags.file);
-  const firstFlags = readText(flagsPath);
+  const firstFlags = lastGood ? { text: lastGood.flags } : readText(flagsPath);
   const read =
     'text' in firstFlags
       ? readFlags(firstFlags.text, first.config)
@@ -65,6 +76,7 @@ export function loadCurrent(
   const store = killsFile(stateDir);
   let kills = store.read();
   let config = first.config;
+  let configText = 'text' in firstText ? firstText.text : '';
   let flagsText = firstFlags.text;
   let faults = { config: [] as readonly Fault[], flags: [] as readonly Fault[] };
   let snapshot = buildSnapshot(config, flagsText, read.flags, new Set(Object.keys(kills)));
@@ -86,7 +98,8 @@ export function loadCurrent(
   }
 
   function refresh(): void {
-    const parsed = parseFile(readText(configPath), env);
+    const file = readText(configPath);
+    const parsed = parseFile(file, env);
     const configFaults = parsed.config ? fixedFaults(first.config!, parsed.config) : parsed.faults;
     const newest = readText(flagsPath);
     let nextConfig = parsed.config && configFaults.length === 0 ? parsed.config : config;
@@ -107,11 +120,19 @@ export function loadCurrent(
       }
     }
     faults = { config: configNow, flags: found };
+    if (nextConfig !== config && 'text' in file) configText = file.text;
+    try {
+      kills = store.read();
+    } catch {
+      // It is written whole or not at all; one that somebody broke by hand undoes no kill.
+    }
     swap(nextConfig, found.length === 0 && 'text' in newest ? newest.text : flagsText);
   }
 
+  if (lastGood) refresh();
   return {
     snapshot: () => snapshot,
+    configText: () => configText,
     flagsText: () => flagsText,
     kills: () => kills,
     flagsPath,
@@ -138,7 +159,8 @@ export function loadCurrent(
     },
     onSwap: (listener) => void listeners.push(listener),
     watch() {
-      const watchers = [watchPath(configPath, refresh), watchPath(flagsPath, refresh)];
+      // Another router on this folder may use the brake.
+      const watchers = [configPath, flagsPath, store.path].map((path) => watchPath(path, refresh));
       return { close: () => watchers.forEach((watcher) => watcher.close()) };
     },
   };

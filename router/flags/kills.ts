@@ -10,9 +10,14 @@ export type Kills = Readonly<
  * Kills are kept in the state folder when the flag file may not be written (a ConfigMap) or is broken at the moment: the emergency
  * brake must work then too. They win until `resume`, and show as drift from the file.
  */
-export function killsFile(stateDir: string): { read(): Kills; write(kills: Kills): void } {
+export function killsFile(stateDir: string): {
+  readonly path: string;
+  read(): Kills;
+  write(kills: Kills): void;
+} {
   const path = join(stateDir, 'kills.json');
   return {
+    path,
     read() {
       const found = readText(path);
       return 'text' in found ? (JSON.parse(found.text) as Kills) : {};

@@ -139,7 +139,7 @@ describe('limits and draining', () => {
     const busy = client(bed);
     busy.socket.write(GET.replace('/x', '/slow'));
     await until(() => held.length === 1, 'a slow one is under way');
-    bed.listening.close();
+    await bed.listening.close();
     let isDrained = false;
     const drained = bed.dataPath.drain(5000).then(() => (isDrained = true));
     idle.socket.write(GET);

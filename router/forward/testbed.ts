@@ -55,7 +55,7 @@ export async function testbed(
     listening,
     observations,
     async close() {
-      listening.close();
+      await listening.close();
       dataPath.close();
       await until(() => dataPath.connections() === 0, 'the data path has closed its connections');
     },

@@ -3,12 +3,39 @@ import { readText, replaceFile } from '../flags/file.ts';
 import type { Observation } from '../forward/plan.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DecidedFeature, Decision } from '../request/decide.ts';
+import type { Reporter } from './reporter.ts';
 
 export interface Evidence {
-  observe(observation: Observation, defaultUpstream: string): void;
   /** Why the feature can't be retired yet; null when it can. */
   retireRefusal(feature: DecidedFeature): string | null;
   flush(): void;
+}
+
+/** Features that the default upstream has answered lately, each with the time (milliseconds since the epoch). */
+export interface DefaultAnswers extends Reporter {
+  observe(observation: Observation, defaultUpstream: string): void;
+  take(): Readonly<Record<string, number>>;
+}
+
+/** Notes when the default upstream answers a feature's route. */
+export function createDefaultAnswers(now: () => number): DefaultAnswers {
+  const fresh = new Map<string, number>();
+  return {
+    name: 'evidence',
+    observe(observation, defaultUpstream) {
+      const decision = (observation.route?.decision ?? null) as Decision | null;
+      if (decision && observation.answeredBy === defaultUpstream) fresh.set(decision.feature, now());
+    },
+    take() {
+      const taken = Object.fromEntries(fresh);
+      fresh.clear();
+      return taken;
+    },
+    add(delta) {
+      for (const [feature, at] of Object.entries(delta as Record<string, number>))
+        fresh.set(feature, Math.max(at, fresh.get(feature) ?? 0));
+    },
+  };
 }
 
 /**
@@ -19,22 +46,35 @@ export interface Evidence {
 export function createEvidence(
   stateDir: string,
   journal: Pick<Journal, 'entries'>,
+  answers: Pick<DefaultAnswers, 'take'>,
   now: () => number,
 ): Evidence {
   const path = join(stateDir, 'evidence.json');
-  const found = readText(path);
-  const lastDefault = new Map<string, number>(
-    Object.entries('text' in found ? (JSON.parse(found.text) as Record<string, number>) : {}),
-  );
+  const lastDefault = new Map<string, number>();
   let isDirty = false;
+  const read = (): Record<string, number> => {
+    const found = readText(path);
+    return 'text' in found ? (JSON.parse(found.text) as Record<string, number>) : {};
+  };
+  function add(times: Readonly<Record<string, number>>): void {
+    for (const [feature, at] of Object.entries(times))
+      lastDefault.set(feature, Math.max(at, lastDefault.get(feature) ?? 0));
+  }
+  function collect(): void {
+    const fresh = answers.take();
+    isDirty ||= Object.keys(fresh).length > 0;
+    add(fresh);
+    try {
+      // Another router on this folder, such as the one before that drains, has seen what we have not.
+      add(read());
+    } catch {
+      // Broken by hand: what is known stays.
+    }
+  }
+  add(read());
   return {
-    observe(observation, defaultUpstream) {
-      const decision = (observation.route?.decision ?? null) as Decision | null;
-      if (!decision || observation.answeredBy !== defaultUpstream) return;
-      lastDefault.set(decision.feature, now());
-      isDirty = true;
-    },
     retireRefusal({ name, config }) {
+      collect();
       const live = journal
         .entries()
         .findLast(
@@ -46,6 +86,7 @@ export function createEvidence(
       return `the default upstream last answered ${name} ${days(quiet)} ago (or it went live then); retiring needs ${days(config.retire.after)} without (retire.after)`;
     },
     flush() {
+      collect();
       if (!isDirty) return;
       isDirty = false;
       replaceFile(path, JSON.stringify(Object.fromEntries(lastDefault)), 0o600);

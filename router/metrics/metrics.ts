@@ -1,57 +1,37 @@
-import { Counter, Gauge, Registry } from '@prometheus-io/client';
+import { Gauge, Registry, type Counter } from '@prometheus-io/client';
 import type { Current } from '../flags/current.ts';
 import { STAGES } from '../flags/stage.ts';
-import type { Observation } from '../forward/plan.ts';
-import type { Decision } from '../request/decide.ts';
+import { createCounters, type Counters } from './counters.ts';
 import { processMetrics } from './process.ts';
-import { createTraffic, type Metric } from './traffic.ts';
+import type { Metric } from './traffic.ts';
 
-export interface Metrics {
-  observe(observation: Observation): void;
+export interface Metrics extends Counters {
   /** Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
+  /** Adds metrics that are read when they are asked for. */
+  show(metrics: readonly Metric[]): void;
   /** Where others add what they show. */
   readonly registry: Registry;
 }
 
-/** What operators watch, per feature and side; `more` is what others count. The feature label is empty for traffic that belongs to none. */
-export function createMetrics(
-  current: Pick<Current, 'snapshot' | 'status'>,
-  more: readonly Metric[] = [],
-): Metrics {
+/** What operators watch, per feature and side. The feature label is empty for traffic that belongs to none. */
+export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   processMetrics(registry);
-  const traffic = createTraffic();
-  // The library's type wants its own classes; what it calls is `name` and `get`.
-  for (const metric of [...traffic.metrics, ...more]) registry.registerMetric(metric as unknown as Counter);
-  const failures = new Counter({
-    name: 'strangler_upstream_failures_total',
-    help: 'Answers the decided upstream did not give, or gave as 5xx, before any fallback',
-    labelNames: ['feature', 'upstream', 'failure'],
-    registers,
-  });
-  const aborted = new Counter({
-    name: 'strangler_aborted_total',
-    help: 'Requests whose client went away or was cut',
-    labelNames: ['feature'],
-    registers,
-  });
+  const counters = createCounters(registry);
   featureGauges(current, registers);
 
   return {
-    observe(observation) {
-      traffic.observe(observation);
-      const { route, own } = observation;
-      const feature = ((route?.decision ?? null) as Decision | null)?.feature ?? '';
-      if (own && (own.failure !== null || own.status >= 500))
-        failures.labels(feature, route?.upstream ?? '', own.failure ?? '5xx').inc();
-      if (observation.aborted) aborted.labels(feature).inc();
-    },
+    ...counters,
     text: () => registry.metrics(),
     contentType: registry.contentType,
     registry,
+    show(metrics) {
+      // The library's type wants its own classes; what it calls is `name` and `get`.
+      for (const metric of metrics) registry.registerMetric(metric as unknown as Counter);
+    },
   };
 }
 

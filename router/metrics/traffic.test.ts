@@ -56,4 +56,31 @@ describe('the traffic metrics', () => {
     assert.ok(Math.abs(value(`${duration}_sum`, 'feature="images"') - 60.405) < 1e-9);
     assert.ok(lines.includes(`# TYPE ${duration} histogram`));
   });
+
+  it('of several processes add up to what one would show', async () => {
+    const text = async (...counted: ReturnType<typeof createTraffic>[]): Promise<string> => {
+      const registry = new Registry();
+      const sum = counted[0]!;
+      for (const worker of counted.slice(1))
+        for (let round = 0; round < 2; round++)
+          sum.add(JSON.parse(JSON.stringify(worker.take())), 'a worker');
+      for (const metric of sum.metrics) registry.registerMetric(metric as unknown as Counter);
+      return (await registry.metrics()).split('\n').toSorted().join('\n');
+    };
+    const observations = [...Array(50).keys()].map((n) =>
+      observation({
+        route: n % 7 === 0 ? null : route(n % 3 === 0 ? 'BUCKET' : 'STAGE'),
+        status: n % 5 === 0 ? 502 : 200,
+        answeredBy: n % 5 === 0 ? null : n % 2 === 0 ? 'image-api' : 'monolith',
+        // Sums of powers of two are exact, in whatever order.
+        milliseconds: 125 * 2 ** (n % 8),
+      }),
+    );
+    const [one, sum, ...workers] = Array.from({ length: 5 }, createTraffic);
+    observations.forEach((each, n) => {
+      one!.observe(each);
+      workers[n % workers.length]!.observe(each);
+    });
+    assert.equal(await text(sum!, ...workers), await text(one!));
+  });
 });

@@ -1,5 +1,6 @@
 import type { Observation, Route } from '../forward/plan.ts';
 import type { Decision } from '../request/decide.ts';
+import type { Reporter } from './reporter.ts';
 
 /** Seconds. Fine around the tens of milliseconds where most answers are, coarse above. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -27,11 +28,24 @@ interface Series {
   readonly answers: Map<number, { readonly labels: Readonly<Record<string, string>>; count: number }>;
 }
 
+/** What a worker has counted in one series, as it travels to control. */
+interface SeriesDelta {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly buckets: readonly number[];
+  /** Seconds. */
+  readonly sum: number;
+  readonly answers: readonly (readonly [
+    key: number,
+    labels: Readonly<Record<string, string>>,
+    count: number,
+  ])[];
+}
+
 /**
  * The two metrics that every request moves. The library counts through label lookups, which take longer than finding the route; here a
  * route's series is found by its plan, and the library only writes the text.
  */
-export function createTraffic(): {
+export function createTraffic(): Reporter & {
   observe(observation: Observation): void;
   readonly metrics: readonly Metric[];
 } {
@@ -56,6 +70,11 @@ export function createTraffic(): {
   );
 
   return {
+    name: 'traffic',
+    take: () => [...all.values()].flatMap(emptied),
+    add: (delta) => {
+      for (const series of delta as readonly SeriesDelta[]) addTo(all, series);
+    },
     metrics: [requests, duration],
     observe({ route, status, answeredBy, milliseconds }) {
       let series = route === null ? refused : byRoute.get(route);
@@ -83,11 +102,17 @@ export function createTraffic(): {
 /** Plans are made anew with every snapshot; their series go on. */
 function seriesOf(route: Route | null, all: Map<string, Series>): Series {
   const decision = (route?.decision ?? null) as Decision | null;
-  const labels = {
-    feature: decision?.feature ?? '',
-    upstream: route?.upstream ?? '',
-    reason: decision?.reason ?? 'NO_ROUTE',
-  };
+  return seriesFor(
+    {
+      feature: decision?.feature ?? '',
+      upstream: route?.upstream ?? '',
+      reason: decision?.reason ?? 'NO_ROUTE',
+    },
+    all,
+  );
+}
+
+function seriesFor(labels: Readonly<Record<string, string>>, all: Map<string, Series>): Series {
   const id = JSON.stringify(Object.values(labels));
   let series = all.get(id);
   if (!series)
@@ -96,6 +121,32 @@ function seriesOf(route: Route | null, all: Map<string, Series>): Series {
       (series = { labels, buckets: Array<number>(BUCKETS.length + 1).fill(0), sum: 0, answers: new Map() }),
     );
   return series;
+}
+
+/** A series' counts, which start again from 0; nothing when there are none. The series itself stays: routes hold on to it. */
+function emptied(series: Series): SeriesDelta[] {
+  if (series.buckets.every((count) => count === 0)) return [];
+  const delta: SeriesDelta = {
+    labels: series.labels,
+    buckets: [...series.buckets],
+    sum: series.sum,
+    answers: [...series.answers].map(([key, { labels, count }]) => [key, labels, count] as const),
+  };
+  series.buckets.fill(0);
+  series.sum = 0;
+  series.answers.clear();
+  return [delta];
+}
+
+function addTo(all: Map<string, Series>, { labels, buckets, sum, answers }: SeriesDelta): void {
+  const series = seriesFor(labels, all);
+  buckets.forEach((count, index) => (series.buckets[index]! += count));
+  series.sum += sum;
+  for (const [key, answerLabels, count] of answers) {
+    const known = series.answers.get(key);
+    if (known) known.count += count;
+    else series.answers.set(key, { labels: answerLabels, count });
+  }
 }
 
 /** Durations are told apart by feature and upstream only: a histogram a reason would be many. */

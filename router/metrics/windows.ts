@@ -10,6 +10,7 @@ import {
   type ParityResult,
   type ParityRing,
 } from './parity-ring.ts';
+import type { Reporter } from './reporter.ts';
 import { addSide, createRing, emptySum, type Ring, type SideWindow, type Sum } from './ring.ts';
 
 /** What a feature's sides did in a span of time. */
@@ -43,7 +44,7 @@ export interface WindowsDelta {
   readonly parity: readonly { readonly feature: string; readonly counts: ParityCounts }[];
 }
 
-export interface Windows {
+export interface Windows extends Reporter {
   /** Notes what the decided upstream itself did; what it was never asked counts nowhere. */
   observe(observation: Observation): void;
   parity(feature: string, result: ParityResult): void;
@@ -145,6 +146,7 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
   }
 
   return {
+    name: 'windows',
     observe({ route, own }) {
       if (route === null || own === null) return;
       const series = byRoute.get(route) ?? seriesOfRoute(route);

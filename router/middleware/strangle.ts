@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pino } from 'pino';
 import { faultLine } from '../config/fault.ts';
 import { stateFolder } from '../config/state.ts';
 import { createDiscovery } from '../discovery.ts';
 import { StartFaults, loadCurrent, type Current } from '../flags/current.ts';
-import { watchPath } from '../flags/file.ts';
-import { killsFile } from '../flags/kills.ts';
 import { networks } from '../http/forwarded.ts';
 import { FAULT, faultOf } from '../http/faults.ts';
 import { createIds } from '../http/ids.ts';
@@ -71,7 +69,7 @@ export function strangle({ config, env = process.env, log: given }: StrangleOpti
   });
   const newId = createIds();
   const isTrusted = trustOf(current);
-  const watching = watch(current, stateDir, log);
+  const watching = watch(current, log);
 
   function handle(req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void {
     const misplaced = misplacement(req);
@@ -171,16 +169,7 @@ function trustOf(current: Current): () => (address: string) => boolean {
 }
 
 /** Follows both files and the kills, and says in the log when a file is rejected. */
-function watch(current: Current, stateDir: string, log: NonNullable<StrangleOptions['log']>): Closable {
-  const store = killsFile(stateDir);
-  const followKills = (): void => {
-    try {
-      const kills = store.read();
-      if (JSON.stringify(kills) !== JSON.stringify(current.kills())) current.setKills(kills);
-    } catch (error) {
-      log.error({ err: error, folder: stateDir }, 'the kills could not be read; what was in force goes on');
-    }
-  };
+function watch(current: Current, log: NonNullable<StrangleOptions['log']>): { close(): void } {
   let last = '';
   const report = (): void => {
     const files = Object.values(current.status());
@@ -191,15 +180,11 @@ function watch(current: Current, stateDir: string, log: NonNullable<StrangleOpti
       if (state === 'rejected') log.warn({ file, faults }, 'rejected; what was in force goes on');
   };
   const reporting = setInterval(report, 500);
-  const watchers: Closable[] = [current.watch(), watchPath(join(stateDir, 'kills.json'), followKills)];
+  const watching = current.watch();
   return {
     close() {
       clearInterval(reporting);
-      for (const watcher of watchers) watcher.close();
+      watching.close();
     },
   };
-}
-
-interface Closable {
-  close(): void;
 }

@@ -1,3 +1,4 @@
+import type { Reporter } from '../metrics/reporter.ts';
 import type { Result } from './compare/compare.ts';
 import { Mismatches, type Mismatch } from './mismatches.ts';
 import type { Dropped, ShadowLimits } from './options.ts';
@@ -21,8 +22,7 @@ export interface ParityDelta {
 }
 
 /** Results, drops and mismatches by feature. Of several processes, one adds up what the others hand over. */
-export interface Parity {
-  readonly name: 'parity';
+export interface Parity extends Reporter {
   result(feature: string, result: Result): void;
   drop(feature: string, reason: Dropped): void;
   mismatch(feature: string, mismatch: Mismatch): void;

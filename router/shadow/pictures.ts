@@ -14,6 +14,11 @@ export interface PictureStore {
   path(id: string, side: Side): string;
 }
 
+/** Where they are, in the state folder. */
+export function picturesFolder(stateDir: string): string {
+  return join(stateDir, 'parity');
+}
+
 export function createPictureStore(folder: string): PictureStore {
   const path = (id: string, side: Side): string => join(folder, `${id}-${side}.png`);
   return {

@@ -1,7 +1,5 @@
-import type { Metric } from '../metrics/traffic.ts';
 import type { Result } from './compare/compare.ts';
 import { Memory } from './copy.ts';
-import { createCounters } from './counters.ts';
 import { InFlight } from './in-flight.ts';
 import type { Outcome } from './messages.ts';
 import { DEFAULT_SHADOW_LIMITS, WAITING, type Dropped, type Shadowed, type ShadowLimits } from './options.ts';
@@ -36,7 +34,6 @@ export interface Shadow {
   tapFor(of: Shadowed): ShadowTap;
   readonly parity: Parity;
   readonly pictures: PictureStore;
-  readonly metrics: readonly Metric[];
   stats(): { readonly inFlight: number; readonly copyBytes: number };
   /** Gives up what is under way. */
   close(): Promise<void>;
@@ -220,7 +217,6 @@ export function createShadow(options: ShadowOptions): Shadow {
     },
     parity,
     pictures,
-    metrics: createCounters(parity),
     stats: () => ({ inFlight: inFlight.size, copyBytes: memory.used }),
     async close() {
       isClosed = true;

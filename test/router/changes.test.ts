@@ -154,6 +154,6 @@ describe('changing a feature', () => {
       assert.match(line, /^\S+Z images off 0 % parity=notEnough errorRate=notEnough ramp paused \(paused; /);
     const { stdout } = await router.cli('status');
     assert.match(stdout, /images: ramp paused at 0 %: paused; resume starts it from here/);
-    assert.match(stdout, /errorRate +not enough data +- +0\.005 +0 \/ 0/);
+    assert.match(stdout, /errorRate +not enough data +- +0\.5 % +0 \/ 0/);
   });
 });

@@ -1,0 +1,3 @@
+import { restarts } from '../resilience/restarts.ts';
+
+describe('twenty restarts under load', () => restarts(20));
