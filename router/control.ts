@@ -32,7 +32,7 @@ export interface ControlOptions {
   readonly answers: DefaultAnswers;
   readonly shadow: Pick<Shadow, 'parity' | 'pictures'>;
   readonly dataPath: CarrierView;
-  readonly listeners: Pick<Listeners, 'others'>;
+  readonly listeners: Pick<Listeners, 'others' | 'followed'>;
   readonly isDraining: () => boolean;
   /** Where the admin port is; default: where the config says. A restarted control takes the port its predecessor had. */
   readonly listen?: { readonly host: string; readonly port: number } | undefined;
@@ -59,7 +59,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const { drain, admin } = current.snapshot().config;
   const port = await openAdminPort({
     ...(options.listen ?? admin.listen),
-    mayWait: options.listeners.others,
+    mayWait: () => options.listeners.followed || options.listeners.others(),
     waits: () => log.info(WAITS),
     deadline: drain.delay + drain.deadline,
     cancel: options.cancel,

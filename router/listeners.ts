@@ -5,6 +5,8 @@ import { readText } from './flags/file.ts';
 export interface Listeners {
   /** Whether a living process of another router on this state folder accepts on our port: then the port is ours to share. */
   others(): boolean;
+  /** The same at the time when this process began: whom it follows may have ended since, and not yet left its other ports. */
+  readonly followed: boolean;
   /** Says that this process accepts on a port: the one that was really taken. */
   announce(port: number): void;
   /** It does so no longer. */
@@ -42,12 +44,15 @@ export function createListeners({ stateDir, router, listen }: ListenersOptions):
     return Number(theirs) !== router && at === `${listen.host}:${port}`;
   }
 
+  const others = (): boolean =>
+    port !== 0 &&
+    readdirSync(folder)
+      .filter((name) => /^\d+$/.test(name))
+      .some(isOther);
+
   return {
-    others: () =>
-      port !== 0 &&
-      readdirSync(folder)
-        .filter((name) => /^\d+$/.test(name))
-        .some(isOther),
+    others,
+    followed: others(),
     announce(taken) {
       port = taken;
       const temporary = `${own}.tmp`;
