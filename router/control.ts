@@ -14,6 +14,7 @@ import type { Listeners } from './listeners.ts';
 import { createEvidence, type DefaultAnswers } from './metrics/evidence.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { registerRamp } from './metrics/ramp.ts';
+import { openPeers } from './metrics/peers.ts';
 import type { Windows } from './metrics/windows.ts';
 import { createLeader } from './ramp/leader.ts';
 import { createRamp } from './ramp/loop.ts';
@@ -52,6 +53,8 @@ const WAITS =
 
 /** How often evidence is written, in milliseconds. */
 const FLUSH = 5000;
+/** How often routers tell each other what they measured, in milliseconds. */
+const EXCHANGE = 1000;
 
 /** Takes the admin port and decides from now on. Rejects with what the system says when the port is taken, and when the journal is damaged. */
 export async function startControl(options: ControlOptions): Promise<Control> {
@@ -86,10 +89,12 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       askGates: (before, feature) => ramp.askBefore(before, feature),
       now,
     };
+    const peers = openPeers({ stateDir, windows, now, log });
     const ramp = createRamp({
       snapshot: current.snapshot,
       journal,
       windows,
+      silent: peers.silent,
       change: (request) => changeFlag(changing, request),
       store: rampStore(stateDir, now()),
       leader: createLeader(join(stateDir, 'ramp.lock'), now),
@@ -117,6 +122,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         log,
       }),
     );
+    peers.exchange();
+    const exchanging = setInterval(peers.exchange, EXCHANGE);
     const ramping = ramp.start();
     const flushing = setInterval(evidence.flush, FLUSH);
     return {
@@ -125,7 +132,9 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         if (isClosed) return;
         isClosed = true;
         clearInterval(flushing);
+        clearInterval(exchanging);
         ramping.close();
+        peers.close();
         evidence.flush();
         journal.close();
         port.close();

@@ -55,6 +55,8 @@ export interface Windows extends Reporter {
   compared(feature: string, fromMs: number, toMs: number): FeatureWindow;
   take(): WindowsDelta;
   add(delta: WindowsDelta, from: string): void;
+  /** Adds what another router took, which is not ours to pass on. */
+  hear(delta: WindowsDelta): void;
 }
 
 /** Seconds are kept for half an hour, minutes for a day: 1 KiB each a side that has traffic. */
@@ -111,7 +113,7 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
     return series;
   }
 
-  function noteParity(feature: string, at: number, result: ParityResult, count: number): void {
+  function noteParity(feature: string, at: number, result: ParityResult, count: number, isOurs = true): void {
     let series = parities.get(feature);
     if (!series) {
       series = {
@@ -123,7 +125,22 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
     }
     series.seconds.note(at, result, count);
     series.minutes.note(at, result, count);
-    addParity((series.pending ??= noParity()), { ...noParity(), [result]: count });
+    if (isOurs) addParity((series.pending ??= noParity()), { ...noParity(), [result]: count });
+  }
+
+  function addAll({ at, sides, parity }: WindowsDelta, isOurs: boolean): void {
+    for (const { feature, upstream, compared, requests, errors, open, buckets } of sides) {
+      const series = seriesOf(feature, upstream, compared);
+      const histogram = new Float64Array(BUCKETS);
+      for (const [bucket, count] of buckets) histogram[bucket] = count;
+      const side = { requests, errors, open, histogram };
+      series.seconds.addSide(at, side);
+      series.minutes.addSide(at, side);
+      if (isOurs) addSide(series.pending, side);
+    }
+    for (const { feature, counts } of parity)
+      for (const result of PARITY_RESULTS)
+        if (counts[result] > 0) noteParity(feature, at, result, counts[result], isOurs);
   }
 
   function windowOf(feature: string, from: number, to: number, all: boolean): FeatureWindow {
@@ -185,20 +202,8 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
       });
       return { at: now(), sides, parity };
     },
-    add({ at, sides, parity }) {
-      for (const { feature, upstream, compared, requests, errors, open, buckets } of sides) {
-        const series = seriesOf(feature, upstream, compared);
-        const histogram = new Float64Array(BUCKETS);
-        for (const [bucket, count] of buckets) histogram[bucket] = count;
-        const side = { requests, errors, open, histogram };
-        series.seconds.addSide(at, side);
-        series.minutes.addSide(at, side);
-        addSide(series.pending, side);
-      }
-      for (const { feature, counts } of parity)
-        for (const result of PARITY_RESULTS)
-          if (counts[result] > 0) noteParity(feature, at, result, counts[result]);
-    },
+    add: (delta) => addAll(delta, true),
+    hear: (delta) => addAll(delta, false),
   };
 }
 

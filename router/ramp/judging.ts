@@ -11,6 +11,7 @@ export type Feature = Snapshot['features'] extends ReadonlyMap<string, infer Of>
 export interface JudgingParts {
   readonly snapshot: () => Snapshot;
   readonly windows: Pick<Windows, 'compared'>;
+  readonly silent?: () => readonly string[];
   readonly store: Pick<RampStore, 'read'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -71,12 +72,14 @@ export function createJudging(parts: JudgingParts): Judging {
       heads.get(feature.name),
     );
     const breaker = wanted.includes('errorRate') ? judgeBreaker(evidence) : null;
-    return [
-      ...(breaker ? [breaker] : []),
-      ...feature.config.gates
-        .filter(({ metric }) => wanted.includes(metric))
-        .map((gate) => judge(gate, evidence)),
-    ];
+    const gates = feature.config.gates.filter(({ metric }) => wanted.includes(metric));
+    const results = [...(breaker ? [breaker] : []), ...gates.map((gate) => judge(gate, evidence))];
+    const silent = parts.silent?.() ?? [];
+    if (silent.length === 0) return results;
+    return results.map((result) => ({
+      ...result,
+      text: `${result.text}; nothing is heard of ${silent.join(', ')}`,
+    }));
   }
 
   function gates(feature: Feature): readonly GateResult[] {

@@ -16,6 +16,8 @@ export interface RampParts {
   readonly snapshot: () => Snapshot;
   readonly journal: Pick<Journal, 'entries'>;
   readonly windows: Pick<Windows, 'compared'>;
+  /** Routers whose windows are missing, for the verdicts to name. */
+  readonly silent?: () => readonly string[];
   /** The one way to change a flag. Throws when the change is refused. */
   readonly change: (request: ChangeRequest) => unknown;
   readonly store: RampStore;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FeatureJson, JournalJson } from '../../router/admin/protocol.ts';
-import { CANARY, startRouter, type RouterProcess } from '../support/router.ts';
+import type { FeatureJson, GateJson, JournalJson } from '../../router/admin/protocol.ts';
+import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
 import { until } from '../support/until.ts';
 
 const YAML = `listen: 127.0.0.1:0
@@ -46,5 +46,41 @@ describe('two routers that share their files', () => {
       entries.map(({ who, action, after }) => `${who} ${action} ${after.percent}`).toReversed(),
       ['file found 0', 'api resume 0', ...Array.from({ length: 6 }, (_, step) => `ramp step ${step + 1}`)],
     );
+  }).timeout(60_000);
+
+  it('judge by what both have measured, and name the one that is not heard of', async () => {
+    const upstreams = await Promise.all(['monolith', 'image-api'].map(startUpstream));
+    const [monolith, service] = upstreams as [Upstream, Upstream];
+    const yaml = YAML.replace('http://127.0.0.1:1 ', `"${monolith.url}" `)
+      .replace('http://127.0.0.1:2 ', `"${service.url}" `)
+      .replace('cookie: sid', 'header: x-user-id')
+      .replace(/ramp: .*/, 'gates: [{ metric: errorRate, maxDelta: 0.01, samples: 100 }]');
+    try {
+      for (let i = 0; i < 2; i++) routers.push(await startRouter({ yaml, flags: CANARY(50), dir }));
+      const [first, second] = routers as [RouterProcess, RouterProcess];
+      const gate = async (router: RouterProcess): Promise<GateJson> =>
+        ((await router.admin('/api/features/images')).body as unknown as FeatureJson).gates[0]!;
+      for (const router of [first, second])
+        for (let i = 0; i < 150; i++)
+          await fetch(`${router.url}/images/1`, { headers: { 'x-user-id': `user-${i}` } });
+      for (const router of [first, second]) {
+        const counted = async (): Promise<number> => {
+          const { samples } = await gate(router);
+          return samples.baseline + samples.candidate;
+        };
+        await until(async () => (await counted()) === 300, 'the windows of both');
+      }
+      assert.equal((await gate(first)).verdict, 'pass');
+      second.child.kill('SIGSTOP');
+      await until(
+        async () => (await gate(first)).text.includes(`.${second.child.pid}.`),
+        'the verdict to name it',
+        20_000,
+      );
+      second.child.kill('SIGCONT');
+      await until(async () => !(await gate(first)).text.includes('nothing is heard'), 'it to be back');
+    } finally {
+      for (const upstream of upstreams) await upstream.close();
+    }
   }).timeout(60_000);
 });
