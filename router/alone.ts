@@ -62,18 +62,43 @@ export async function serveAlone(options: ServingOptions): Promise<Serving> {
   const { version } = current.snapshot();
   log.info({ url: traffic.url, admin: control.adminUrl, version }, 'the router serves');
 
+  /** Processes that this one keeps running instead of serving by itself; null while there are none. */
+  let successor: Promise<Serving | null> = Promise.resolve(null);
+  let left: Promise<void> = Promise.resolve();
+
+  /** What serves is replaced by processes of their own, below this one, whose pid is known outside: it carries no request from then on. */
+  async function hand(): Promise<Serving | null> {
+    const { adminUrl, close } = control;
+    const before = { config: current.snapshot().config, adminUrl, leave: close };
+    try {
+      const { succeed } = await import('./workers/supervisor.ts');
+      const next = await succeed(options, traffic.port, before);
+      left = stopTraffic();
+      return next;
+    } catch (err) {
+      log.error({ err }, 'the router was not replaced; what ran goes on');
+      return null;
+    }
+  }
+
   return {
     url: traffic.url,
     adminUrl: control.adminUrl,
-    reload: current.refresh,
+    reload: () => void successor.then((next) => (next ?? { reload: current.refresh }).reload()),
     async replace() {
-      log.warn(
-        'one process can not replace itself: set workers to 2 or more, or start the next router and then end this one',
-      );
+      if (isDraining) return;
+      successor = successor.then(async (next) => {
+        if (!next) return await hand();
+        await next.replace();
+        return next;
+      });
+      await successor;
     },
     async drain() {
       if (isDraining) return;
       isDraining = true;
+      const next = await successor;
+      if (next) return void (await Promise.all([next.drain(), left]));
       const { delay, deadline } = current.snapshot().config.drain;
       log.info({ delay, deadline }, 'draining');
       const following = whenOthers(listeners, control.close);

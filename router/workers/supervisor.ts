@@ -21,6 +21,19 @@ export async function serveWithWorkers(options: ServingOptions): Promise<Serving
 /** Several sockets may be bound to one port, and the kernel spreads connections over them. */
 const IS_SHARED = process.platform === 'linux';
 
+/** What carries the traffic and decides in this very process, until others do. */
+export interface Before {
+  readonly config: Config;
+  readonly adminUrl: string;
+  /** Leaves admin port, journal and ramp. */
+  leave(): void;
+}
+
+/** The same as the successor of a router that was one process, on the port it has taken. That one drains afterwards. */
+export async function succeed(options: ServingOptions, port: number, before: Before): Promise<Serving> {
+  return await supervise(options, { host: before.config.listen.host, port }, before);
+}
+
 /** A control process that has read the files, and workers that accept. */
 interface Crew {
   readonly controlling: Controlling;
@@ -32,7 +45,7 @@ interface Crew {
  * Keeps control and workers running. This process carries no request, reads no file and decides nothing, so that little can end
  * it; when it is ended all the same, control ends, and the workers serve on for a while and drain. Rejects, with nothing left, when they can't start.
  */
-async function supervise(options: ServingOptions, address: Address): Promise<Serving> {
+async function supervise(options: ServingOptions, address: Address, before?: Before): Promise<Serving> {
   const { configPath, env, log, cancel } = options;
   const sockets: HeldSocket[] = [];
   const configOf = ({ config }: SnapshotText): Config => parseConfig(config, env).config!;
@@ -92,7 +105,8 @@ async function supervise(options: ServingOptions, address: Address): Promise<Ser
     const giveUp = (): void => void crew.controlling.close();
     cancel?.addEventListener('abort', giveUp);
     try {
-      adminUrl = await crew.controlling.go(null, false);
+      if (before) await follow(crew, before.config, before.adminUrl, before.leave);
+      else adminUrl = await crew.controlling.go(null, false);
       return crew;
     } catch (error) {
       await drainTeam(crew.team, crew.config.drain.deadline);
@@ -104,18 +118,30 @@ async function supervise(options: ServingOptions, address: Address): Promise<Ser
 
   async function replace(was: Crew): Promise<void> {
     const next = await prepare();
-    if (JSON.stringify(next.config.listen) !== JSON.stringify(was.config.listen)) {
+    await follow(next, was.config, adminUrl, async () => {
+      now = next;
+      // Nobody would accept from those that fewer workers leave.
+      closeSockets(next.config.workers);
+      void drainTeam(was.team, was.config.drain.deadline);
+      await was.controlling.close();
+    });
+  }
+
+  /** Has a crew that accepts already decide as well, after whoever decided so far has left. */
+  async function follow(
+    next: Crew,
+    was: Config,
+    wasAdmin: string,
+    leave: () => void | Promise<void>,
+  ): Promise<void> {
+    if (JSON.stringify(next.config.listen) !== JSON.stringify(was.listen)) {
       await Promise.all([next.team.kill(), next.controlling.close()]);
       teams.delete(next.team);
       throw new Error('listen was changed: that takes a new start');
     }
-    now = next;
-    // Nobody would accept from those that fewer workers leave.
-    closeSockets(next.config.workers);
-    void drainTeam(was.team, was.config.drain.deadline);
-    await was.controlling.close();
-    const sameAdmin = JSON.stringify(next.config.admin) === JSON.stringify(was.config.admin);
-    adminUrl = await next.controlling.go(sameAdmin ? addressOf(adminUrl) : next.config.admin.listen, true);
+    await leave();
+    const sameAdmin = JSON.stringify(next.config.admin) === JSON.stringify(was.admin);
+    adminUrl = await next.controlling.go(sameAdmin ? addressOf(wasAdmin) : next.config.admin.listen, true);
     const { version } = next.controlling.snapshot();
     log.info({ url: next.team.url, admin: adminUrl, version }, 'the router was replaced');
   }
@@ -128,7 +154,7 @@ async function supervise(options: ServingOptions, address: Address): Promise<Ser
     throw error;
   }
   const { version } = now.controlling.snapshot();
-  log.info({ url: now.team.url, admin: adminUrl!, version }, 'the router serves');
+  if (!before) log.info({ url: now.team.url, admin: adminUrl!, version }, 'the router serves');
 
   return {
     get url() {

@@ -60,36 +60,41 @@ default: monolith
   };
   const times = (what: string, text: string): number => text.split(what).length - 1;
 
-  it('by SIGUSR2', async () => {
-    const one = await router(2, '{ deadline: 5s }');
-    load = steadyLoad(ports.traffic);
-    for (let round = 1; round <= count; round++) {
-      const from = load.answered();
-      const before = descendantsOf(one.child.pid!);
-      one.child.kill('SIGUSR2');
-      await until(
-        () => times('"the router was replaced"', one.output()) === round,
-        `the replacement ${round}`,
-        30_000,
+  for (const workers of [1, 2])
+    it(`by SIGUSR2, with workers: ${workers}`, async () => {
+      const one = await router(workers, '{ deadline: 5s }');
+      load = steadyLoad(ports.traffic);
+      for (let round = 1; round <= count; round++) {
+        const from = load.answered();
+        const before = descendantsOf(one.child.pid!);
+        one.child.kill('SIGUSR2');
+        await until(
+          () => times('"the router was replaced"', one.output()) === round,
+          `the replacement ${round}`,
+          30_000,
+        );
+        await until(
+          () => !descendantsOf(one.child.pid!).some((pid) => before.includes(pid)),
+          'the processes before to end',
+          30_000,
+        );
+        await until(() => load!.answered() > from + 200, 'some load', 30_000);
+        // The first time, one process closes a socket of its own, as below.
+        const failures: string[] = load.failures().filter((failure) => workers > 1 || isNoReset(failure));
+        assert.deepEqual(failures.slice(0, 5), [], `in round ${round}`);
+      }
+      assert.equal((await one.admin('/api/status')).status, 200);
+      const tally = await load.stop();
+      assert.ok(tally.failures.length <= (workers === 1 ? 1 : 0), tally.failures.join());
+      await outcome({ ...tally, failures: [] });
+      const left = descendantsOf(one.child.pid!);
+      assert.equal(await one.kill('SIGTERM'), 0);
+      assert.deepEqual(
+        left.filter((pid) => existsSync(`/proc/${pid}`)),
+        [],
+        'no process is left',
       );
-      await until(
-        () => !descendantsOf(one.child.pid!).some((pid) => before.includes(pid)),
-        'the processes before to end',
-        30_000,
-      );
-      await until(() => load!.answered() > from + 200, 'some load', 30_000);
-      assert.deepEqual(load.failures().slice(0, 5), [], `in round ${round}`);
-    }
-    assert.equal((await one.admin('/api/status')).status, 200);
-    await outcome(await load.stop());
-    const left = descendantsOf(one.child.pid!);
-    assert.equal(await one.kill('SIGTERM'), 0);
-    assert.deepEqual(
-      left.filter((pid) => existsSync(`/proc/${pid}`)),
-      [],
-      'no process is left',
-    );
-  }).timeout(60_000 + count * 20_000);
+    }).timeout(60_000 + count * 20_000);
 
   for (const workers of [1, 2])
     it(`by starting the next one and then ending the one before, with workers: ${workers}`, async () => {
