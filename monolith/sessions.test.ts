@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { SignJWT, createLocalJWKSet, generateKeyPair, jwtVerify } from 'jose';
-import pg from 'pg';
 import supertest from 'supertest';
+import { testPool } from '../test/support/postgres.ts';
 import { openMonolith, type OpenMonolith } from '../test/support/monolith.ts';
 import { checkPassword, cookie, hashPassword, openSessions } from './sessions.ts';
 
@@ -55,7 +55,7 @@ describe('sessions', () => {
   it('has one key, however many shops start at once', async () => {
     for (let round = 0; round < 5; round++) {
       await shop.pool.query('DELETE FROM signing_keys');
-      const pools = [...Array(4).keys()].map(() => new pg.Pool({ connectionString: shop.url, max: 2 }));
+      const pools = [...Array(4).keys()].map(() => testPool(shop.url, 2));
       try {
         const kids = await Promise.all(
           pools.map(async (pool) => (await openSessions(pool)).keySet().keys[0]!.kid),

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
-import pg from 'pg';
+import type pg from 'pg';
 import { createApp as createImageApi } from '../../extracted/image-api/app.ts';
 import { createBounded } from '../../extracted/image-api/bounded.ts';
 import { openFiles } from '../../extracted/image-api/files.ts';
@@ -16,7 +16,7 @@ import { createReceive } from '../../extracted/image-api/upload.ts';
 import { createApp as createMonolith } from '../../monolith/app.ts';
 import { cleanUploads } from '../../monolith/images-store.ts';
 import { openSessions } from '../../monolith/sessions.ts';
-import { testDatabase } from './postgres.ts';
+import { testDatabase, testPool } from './postgres.ts';
 
 export interface ImageSide {
   readonly url: string;
@@ -45,8 +45,8 @@ export interface ImageSides {
 /** Both sides of the images in this process, on real sockets, one database and one folder, each with the role and the limits it has in life. */
 export async function openImageSides(): Promise<ImageSides> {
   const database = await testDatabase({ migrate: ['monolith', 'image-api'] });
-  const pool = new pg.Pool({ connectionString: database.url, max: 10 });
-  const servicePool = new pg.Pool({ connectionString: database.urlFor('image_api'), max: 10 });
+  const pool = testPool(database.url);
+  const servicePool = testPool(database.urlFor('image_api'));
   // Tests end connections on purpose.
   for (const each of [pool, servicePool]) each.on('error', () => undefined);
   const blobDir = mkdtempSync(join(tmpdir(), 'images-'));

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import type { Express } from 'express';
-import pg from 'pg';
+import type pg from 'pg';
 import { createApp } from '../../monolith/app.ts';
 import { hashPassword, openSessions, type Sessions } from '../../monolith/sessions.ts';
-import { testDatabase } from './postgres.ts';
+import { testDatabase, testPool } from './postgres.ts';
 
 export interface OpenMonolith {
   readonly app: Express;
@@ -30,7 +30,7 @@ export interface OpenMonolith {
 /** The shop's application on a database of its own, without a port and without mail. */
 export async function openMonolith(): Promise<OpenMonolith> {
   const database = await testDatabase({ migrate: ['monolith'] });
-  const pool = new pg.Pool({ connectionString: database.url, max: 10 });
+  const pool = testPool(database.url);
   const blobDir = mkdtempSync(join(tmpdir(), 'monolith-'));
   const sessions = await openSessions(pool);
   const errors: string[] = [];

@@ -40,6 +40,14 @@ export async function testDatabase({
   };
 }
 
+/** Connections to a test's database. */
+export function testPool(connectionString: string, max = 10): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max });
+  // A pool has ended before the server has closed its connections: what `drop` still tells those is news to nobody. Queries fail by their promise.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
+  return pool;
+}
+
 /** Called once by mocha after everything (see .mocharc.json); a mocha that is killed takes the server with it. */
 export async function stopTestServer(): Promise<void> {
   if (!server) return;
