@@ -17,23 +17,26 @@ export interface DefaultAnswers extends Reporter {
   take(): Readonly<Record<string, number>>;
 }
 
-/** Notes when the default upstream answers a feature's route. */
+/** Notes when the default upstream answers a feature's route: at the latest when it is asked, for the clock is not worth reading with every request. */
 export function createDefaultAnswers(now: () => number): DefaultAnswers {
-  const fresh = new Map<string, number>();
+  const answered = new Set<string>();
+  const heard = new Map<string, number>();
   return {
     name: 'evidence',
     observe(observation, defaultUpstream) {
       const decision = (observation.route?.decision ?? null) as Decision | null;
-      if (decision && observation.answeredBy === defaultUpstream) fresh.set(decision.feature, now());
+      if (decision && observation.answeredBy === defaultUpstream) answered.add(decision.feature);
     },
     take() {
-      const taken = Object.fromEntries(fresh);
-      fresh.clear();
+      for (const feature of answered) heard.set(feature, now());
+      const taken = Object.fromEntries(heard);
+      answered.clear();
+      heard.clear();
       return taken;
     },
     add(delta) {
       for (const [feature, at] of Object.entries(delta as Record<string, number>))
-        fresh.set(feature, Math.max(at, fresh.get(feature) ?? 0));
+        heard.set(feature, Math.max(at, heard.get(feature) ?? 0));
     },
   };
 }
