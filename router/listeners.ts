@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from './flags/file.ts';
+import { isAlive } from './alive.ts';
 
 export interface Listeners {
   /** Whether a living process of another router on this state folder accepts on our port: then the port is ours to share. */
@@ -88,14 +89,5 @@ function identityOf(pid: number): string {
     return fields[0] === 'Z' || fields[0] === 'X' ? '' : `${pid} ${fields[19]}`;
   } catch {
     return '';
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

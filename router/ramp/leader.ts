@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { readText } from '../flags/file.ts';
+import { isAlive } from '../alive.ts';
 
 export interface Leader {
   /** Takes or keeps the lead; true while this router has it. Called at least every few seconds. */
@@ -17,7 +18,7 @@ export const SILENCE = 15_000;
  * twice, for process ids are, and in containers everybody has the same. Two may both find a dead leader and both follow it: the exclusive
  * create picks one, and who finds another's name in the file has lost the lead. What they might do in between is kept apart by If-Match.
  */
-export function createLeader(path: string, now: () => number, isAlive = isProcessAlive): Leader {
+export function createLeader(path: string, now: () => number, alive = isAlive): Leader {
   const me = `${process.pid} ${randomUUID()}`;
 
   function isHeld(): boolean {
@@ -25,7 +26,7 @@ export function createLeader(path: string, now: () => number, isAlive = isProces
     const age = now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
     const owner = 'text' in held ? Number(held.text.split(' ')[0]) : 0;
     // A lock of our own pid is from an earlier life, or of another container: only its silence tells.
-    const isGone = owner !== process.pid && !(owner > 0 && isAlive(owner));
+    const isGone = owner !== process.pid && !(owner > 0 && alive(owner));
     return age < SILENCE && !isGone;
   }
 
@@ -66,14 +67,5 @@ function unlinkIfThere(path: string): void {
     unlinkSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-}
-
-function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
