@@ -50,7 +50,7 @@ describe('the model of the move', function () {
 
   for (const bug of Object.keys(BUGS) as Bug[])
     it(`finds ${bug}: ${BUGS[bug]}`, () => {
-      const found = search({ writes: 2, handovers: 2 }, bug);
+      const found = search({ writes: 3, handovers: 2 }, bug);
       tell(found);
       assert.match(found.broken?.invariant ?? 'nothing was found', NOTICED[bug]);
     });
