@@ -88,6 +88,21 @@ describe('the plan of a move', () => {
     assert.ok(rules.includes('sides.same'));
   });
 
+  it('refuses sides of two encodings', async () => {
+    const latin = `latin_${process.pid}`;
+    await runSql(
+      move.now.url,
+      `CREATE DATABASE ${latin} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`,
+    );
+    try {
+      const to = move.now.url.replace(/\/test_\w+/, `/${latin}`);
+      const rules = refusals(await move.plan({}, { to })).map(({ rule }) => rule);
+      assert.deepEqual(rules, ['sides.encoding', 'table.missing']);
+    } finally {
+      await runSql(move.now.url, `DROP DATABASE ${latin}`);
+    }
+  });
+
   it('refuses a role that may not do what the move needs', async () => {
     const { role, drop } = await makeRole(move.old, 'mover');
     try {

@@ -95,6 +95,7 @@ async function look(
     const named = [...subject.key, subject.owner];
     if (
       !table?.maySelect ||
+      !'rp'.includes(table.kind) ||
       table.rowSecurity ||
       named.some((name) => table.columns.every((column) => column.name !== name))
     )
@@ -125,6 +126,8 @@ function sideFindings(subject: Subject, { subject: side, facts }: Looked, end: '
     );
     return [...found, ...tableFindings(side, facts)];
   }
+  // Views and foreign tables have neither keys nor NOT NULL of their own, and saying so would not help.
+  if (!'rp'.includes(table.kind)) return tableFindings(side, facts);
   return [
     ...tableFindings(side, facts),
     ...keyFindings(side, table, subject.distinct),

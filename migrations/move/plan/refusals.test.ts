@@ -38,6 +38,12 @@ describe('what a plan refuses', () => {
     ],
     [
       'now',
+      'ALTER TABLE pictures RENAME TO p; CREATE VIEW pictures AS SELECT * FROM p',
+      'table.kind',
+      /public.pictures is a view/,
+    ],
+    [
+      'now',
       'CREATE TABLE whole (LIKE pictures, PRIMARY KEY (id)) PARTITION BY RANGE (id); ALTER TABLE whole ATTACH PARTITION pictures DEFAULT',
       'table.inherited',
       /a partition of whole.*DETACH PARTITION/,

@@ -8,7 +8,7 @@ import type { TextRow } from './subject.ts';
  */
 export async function readSample(
   client: pg.ClientBase,
-  { sql, columns, kind }: TableFacts,
+  { sql, columns }: TableFacts,
   key: readonly string[],
   most: number,
 ): Promise<readonly TextRow[]> {
@@ -25,8 +25,7 @@ export async function readSample(
   const parts = [
     `(SELECT ${list} FROM ${sql} t ORDER BY ${by('ASC')} LIMIT $1)`,
     `(SELECT ${list} FROM ${sql} t ORDER BY ${by('DESC')} LIMIT $1)`,
-    // Views have no blocks to choose from.
-    ...('rpm'.includes(kind) ? [`(SELECT ${list} FROM ${sql} t TABLESAMPLE SYSTEM (1) LIMIT $1)`] : []),
+    `(SELECT ${list} FROM ${sql} t TABLESAMPLE SYSTEM (1) LIMIT $1)`,
   ];
   const { rows } = await client.query<Record<string, string | null>>(parts.join(' UNION '), [most]);
   // A UNION comes in no order, and the first row that shows something is the one to be named.
