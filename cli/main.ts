@@ -54,6 +54,16 @@ local('migrate', 'Apply the numbered SQL files of a set, each exactly once')
   .option('--database <url>', 'the database (default: DATABASE_URL)')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/migrate.ts')).migrateCommand(options));
+const move = local('move', 'Move a feature’s tables into the service’s own database, both sides serving');
+move
+  .command('plan <name>')
+  .description('Look at both databases, and say all that stands against the move')
+  .option('--from <url>', 'the database that is left (default: DATABASE_URL)')
+  .option('--to <url>', 'the database that is moved to (default: IMAGE_DATABASE_URL)')
+  .option('--moves <folder>', 'where NAME.ts describes the move', 'migrations/moves')
+  .option('--sample <n>', 'rows from each end of the key that the mapping is tried on', '1000')
+  .addOption(jsonOption())
+  .action(async (name, options) => (await import('./commands/move-plan.ts')).movePlanCommand(name, options));
 remote('status', 'Show the features, their gates and ramps, and what is in force')
   .option('--watch', 'again every second, until Ctrl-C')
   .action(async (options) => (await import('./commands/status.ts')).statusCommand(options));

@@ -12,7 +12,7 @@ export const BUGS = {
   abortAfterCommit: 'two homes',
   /** The home is read by a plain SELECT, in REPEATABLE READ that of the snapshot. */
   snapshotFence: 'writes at a side that is no home',
-  /** Who finalises believes what the other side says of its home, in whatever epoch that is by now. */
+  /** Who finalises takes a new home that is fenced for the way back for one that gave up. */
   laterAnswer: 'a side is home that was not drained into',
   /** Finalising writes what its mover remembers instead of asking what is there. */
   finaliseUnchecked: 'the epoch falls, and no side is home',
@@ -23,7 +23,7 @@ export const BUGS = {
   /** The mark is committed first, the row in a transaction after it. */
   markApart: 'one version, two contents',
   /** A deletion that has arrived leaves no trace. */
-  tombstoneDropped: 'a late replay brings the row back',
+  tombstoneDropped: 'nobody knows any more which versions it had',
   /** The sync reads the content and, in a second snapshot, the version. */
   tornRead: 'one version, two contents',
   /** Commits do not wait for the disk. */

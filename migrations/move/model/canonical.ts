@@ -1,4 +1,4 @@
-import type { Mover, Row, Rows, State, Worker, Writer } from './state.ts';
+import type { Answer, Mover, Row, Rows, State, Worker, Writer } from './state.ts';
 
 /**
  * One text for all states that differ only by which key, which writer, which worker and which mover is which: no step knows them by name, so what holds
@@ -25,7 +25,7 @@ function encoded(state: State, swap: 0 | 1): string {
   const issued = (versions: readonly Row[]): string => `${versions.map(rowCode).join('')};`;
   let text = '';
   for (const { home, epoch, moving, rows: here, disk } of state.sides)
-    text += code(home + 2 * Number(moving) + 4 * epoch) + rows(here) + (disk ? `d${rows(disk)}` : '');
+    text += answerCode({ home, epoch, moving }) + rows(here) + (disk ? `d${rows(disk)}` : '');
   text +=
     code(state.acked[first]) +
     code(state.acked[second]) +
@@ -45,6 +45,10 @@ function sorted(a: string, b: string): string {
 
 function code(number: number): string {
   return String.fromCharCode(0x30 + number);
+}
+
+function answerCode({ home, epoch, moving }: Answer): string {
+  return code(home + 2 * Number(moving) + 4 * epoch);
 }
 
 /** Two characters, above those of everything else: the version, then the content. */
@@ -70,5 +74,5 @@ function workerCode(worker: Worker, swap: 0 | 1): string {
 function moverCode(mover: Mover): string {
   return mover.at === 'idle'
     ? '.'
-    : `${mover.at.slice(0, 2)}${code(mover.from)}${code(mover.epoch)}${mover.at === 'decided' ? code(mover.home) : ''}`;
+    : `${mover.at.slice(0, 2)}${code(mover.from)}${code(mover.epoch)}${mover.at === 'answered' ? answerCode(mover.answer) : ''}`;
 }

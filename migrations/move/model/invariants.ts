@@ -16,7 +16,8 @@ export function violation(before: State | null, state: State): string | null {
     (before && fallen(before, state)) ??
     twoContents(state) ??
     lostWrite(state) ??
-    falselyClean(state)
+    falselyClean(state) ??
+    overtaken(state)
   );
 }
 
@@ -49,14 +50,18 @@ function twoContents({ sides, issued }: State): string | null {
   return null;
 }
 
-/** An acknowledged write is at its home; while no side is home, at the one that was fenced, whose epoch is ahead. */
-function lostWrite({ sides, acked }: State): string | null {
+/** An acknowledged write is at its home; while no side is home, at the one that was fenced last. */
+function lostWrite({ sides, acked, issued }: State): string | null {
   const home = SIDES.find((side) => sides[side].home === side);
-  const last = Math.max(sides[0].epoch, sides[1].epoch);
-  const holders = home === undefined ? SIDES.filter((side) => sides[side].epoch === last) : [home];
+  const fenced = SIDES.filter((side) => sides[side].moving);
+  const last = Math.max(...fenced.map((side) => sides[side].epoch));
+  const holders = home === undefined ? fenced.filter((side) => sides[side].epoch === last) : [home];
+  if (holders.length === 0) return 'no side is home, and none is fenced';
   for (const key of KEYS) {
     const all = (1 << acked[key]) - 1;
-    if (holders.every((side) => ((sides[side].rows[key]?.writes ?? 0) & all) !== all))
+    // Nothing at all is what a deletion leaves.
+    const nothing = issued[key].at(-1)?.deleted ? all : 0;
+    if (holders.every((side) => ((sides[side].rows[key]?.writes ?? nothing) & all) !== all))
       return `an acknowledged write of ${KEY_NAMES[key]} is lost, it is not at ${holders.map((side) => SIDE_NAMES[side]).join(' or ')}`;
   }
   return null;
@@ -69,6 +74,17 @@ function falselyClean({ sides }: State): string | null {
       const row = sides[side].rows[key];
       if (row && row.epoch > 0 && !row.dirty && compareVersions(sides[other(side)].rows[key], row) < 0)
         return `${KEY_NAMES[key]} is clean at ${SIDE_NAMES[side]}, but ${SIDE_NAMES[other(side)]} does not have it`;
+    }
+  return null;
+}
+
+/** What is dirty here is not older than what is over there: a side that was not the home made no version. */
+function overtaken({ sides }: State): string | null {
+  for (const side of SIDES)
+    for (const key of KEYS) {
+      const row = sides[side].rows[key];
+      if (row?.dirty && compareVersions(row, sides[other(side)].rows[key]) < 0)
+        return `${KEY_NAMES[key]} is dirty at ${SIDE_NAMES[side]}, but ${SIDE_NAMES[other(side)]} has a newer version`;
     }
   return null;
 }

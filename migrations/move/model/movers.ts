@@ -7,14 +7,15 @@ import {
   other,
   replaced,
   withSide,
+  type Answer,
   type Mover,
   type SideId,
   type State,
 } from './state.ts';
 
 /**
- * The handover of the bucket: fence at the old home, drain it, commit point at the new home, finalise at the old. A fenced bucket whose drain never ends can be given
- * back, and that too is decided at the new home: whoever is first to write the epoch there decides who is home in it. Two movers that know nothing of each
+ * The handover of the bucket: fence at the old home, drain it, commit point at the new home, finalise at the old. A handover whose drain does not end is given up, and
+ * that too is decided at the new home: whoever is first to write there decides. Two movers that know nothing of each
  * other, each of which can be killed or fall asleep anywhere; either takes up what the rows say is half done. Each step is a transaction at one side.
  */
 export function moverSteps(state: State, bug: Bug | null, lastEpoch: number): Step[] {
@@ -33,11 +34,19 @@ export function moverSteps(state: State, bug: Bug | null, lastEpoch: number): St
     steps.push({ text: () => 'a mover is killed', state: become(IDLE), isFailure: true });
     const { from, epoch } = mover;
     const to = other(from);
-    if (mover.at === 'decided') {
+    if (mover.at === 'answered') {
+      steps.push({
+        text: () => `a mover finalises epoch ${epoch} at ${SIDE_NAMES[from]}, if it is moving there`,
+        state: become(IDLE, finalised(state, mover, bug)),
+      });
+    } else if (mover.at === 'decided') {
+      const { home, epoch: last, moving } = state.sides[to];
       steps.push({
         text: () =>
-          `a mover finalises at ${SIDE_NAMES[from]}, if epoch ${epoch} is still its own: ${SIDE_NAMES[mover.home]} is home`,
-        state: become(IDLE, finalised(state, mover, bug)),
+          `a mover reads at ${SIDE_NAMES[to]}: home ${SIDE_NAMES[home]}, epoch ${last}${moving ? ', moving' : ''}`,
+        state: become(
+          last < epoch ? IDLE : { at: 'answered', from, epoch, answer: { home, epoch: last, moving } },
+        ),
       });
       if (bug === 'abortAfterCommit')
         steps.push({
@@ -45,14 +54,15 @@ export function moverSteps(state: State, bug: Bug | null, lastEpoch: number): St
           state: become(IDLE, withSide(state, from, { home: from, moving: false })),
         });
     } else if (mover.at === 'drained') {
-      steps.push(decision(state, mover, to, bug, become));
+      steps.push(decision(state, mover, 'commit', bug, become));
     } else if (mover.at === 'fenced') {
-      if (bug === 'undrained' || isDrained(state, from))
+      if (bug === 'undrained' || isDrained(state, from) || !isFenced(state, from, epoch))
         steps.push({
-          text: () => `a mover sees that ${SIDE_NAMES[from]} is drained`,
+          text: () =>
+            `a mover sees that ${SIDE_NAMES[from]} is drained, or no longer fenced in epoch ${epoch}`,
           state: become({ at: 'drained', from, epoch }),
         });
-      steps.push(decision(state, mover, from, bug, become));
+      steps.push(decision(state, mover, 'give up', bug, become));
     } else if (state.sides[from].home === from && !isHeld(state, from)) {
       steps.push(fence(state, from, epoch, (next) => become({ at: 'drained', from, epoch }, next)));
     }
@@ -108,36 +118,46 @@ function isDrained({ sides }: State, side: SideId): boolean {
   return sides[side].rows.every((row) => !row?.dirty);
 }
 
-/** The one instant at which the handover is done, or given back: the new home's row takes the epoch, and only once. What is there after it is the answer, whoever wrote it. */
+function isFenced({ sides }: State, side: SideId, epoch: number): boolean {
+  return sides[side].moving && sides[side].epoch === epoch;
+}
+
+/**
+ * The one instant at which the handover is done, or given up: the row at the new home takes an epoch that is not below it, and only once. Giving up takes the next
+ * epoch, so that a commit of this one comes too late.
+ */
 function decision(
   state: State,
   { from, epoch }: { from: SideId; epoch: number },
-  home: SideId,
+  what: 'commit' | 'give up',
   bug: Bug | null,
   become: (next: Mover, from: State) => State,
 ): Step {
-  const at = other(from);
-  const { [at]: before } = state.sides;
+  const to = other(from);
+  const { [to]: before } = state.sides;
   // Without a new epoch there is only the home to ask for.
   const isFirst =
     bug === 'commitUnguarded' || (bug === 'epochKept' ? before.home === from : before.epoch < epoch);
-  const decided = isFirst ? withSide(state, at, { home, epoch, moving: false }) : state;
-  const { [at]: after } = decided.sides;
-  // A later epoch is another handover's: this one is over.
-  const isOver = after.epoch !== epoch && bug !== 'laterAnswer';
+  const answer =
+    what === 'commit' ? { home: to, epoch } : { home: from, epoch: bug === 'epochKept' ? epoch : epoch + 1 };
   return {
     text: () =>
-      `${home === at ? 'commit point' : 'given back'}: ${SIDE_NAMES[at]} notes that ${SIDE_NAMES[home]} is home in epoch ${epoch}, if its own is older`,
-    state: become(isOver ? IDLE : { at: 'decided', from, epoch, home: after.home }, decided),
+      `${what === 'commit' ? 'commit point' : 'given up'}: ${SIDE_NAMES[to]} notes home ${SIDE_NAMES[answer.home]}, epoch ${answer.epoch}, unless it has epoch ${epoch} or a later one`,
+    state: become(
+      { at: 'decided', from, epoch },
+      isFirst ? withSide(state, to, { ...answer, moving: false }) : state,
+    ),
   };
 }
 
+/** A new home that is fenced already for the way back names the other side, without having decided for it: that it could be fenced shows that it was home. */
 function finalised(
   state: State,
-  { from, epoch, home }: { from: SideId; epoch: number; home: SideId },
+  { from, epoch, answer }: { from: SideId; epoch: number; answer: Answer },
   bug: Bug | null,
 ): State {
-  return state.sides[from].epoch === epoch || bug === 'finaliseUnchecked'
-    ? withSide(state, from, { home, epoch, moving: false })
-    : state;
+  if (!isFenced(state, from, epoch) && bug !== 'finaliseUnchecked') return state;
+  return answer.moving && bug !== 'laterAnswer'
+    ? withSide(state, from, { home: other(from), epoch, moving: false })
+    : withSide(state, from, { ...answer, moving: false });
 }

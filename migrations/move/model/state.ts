@@ -27,10 +27,7 @@ export type Pair<T> = readonly [T, T];
 export type Rows = Pair<Row | null>;
 
 /** One database. */
-export interface Side {
-  readonly home: SideId;
-  readonly epoch: number;
-  readonly moving: boolean;
+export interface Side extends Answer {
   readonly rows: Rows;
   /** Rows on the disk while the memory is ahead of it; null when it is not. Only commits that don't wait for the disk make it so. */
   readonly disk: Rows | null;
@@ -53,13 +50,29 @@ export type Worker =
     };
 
 /**
- * A handover away from `from`; `epoch` is the one it makes. `decided` knows from the other side which one is home in that epoch. `emptied` is a step that the
- * correct protocol does not have.
+ * A handover away from `from`; `epoch` is the one it makes. `decided`: the other side's row was told, or had an answer before; `answered` has read that answer.
+ * `emptied` is a step that the correct protocol does not have.
  */
 export type Mover =
   | { readonly at: 'idle' }
-  | { readonly at: 'emptied' | 'fenced' | 'drained'; readonly from: SideId; readonly epoch: number }
-  | { readonly at: 'decided'; readonly from: SideId; readonly epoch: number; readonly home: SideId };
+  | {
+      readonly at: 'emptied' | 'fenced' | 'drained' | 'decided';
+      readonly from: SideId;
+      readonly epoch: number;
+    }
+  | {
+      readonly at: 'answered';
+      readonly from: SideId;
+      readonly epoch: number;
+      readonly answer: Answer;
+    };
+
+/** What is in the row of a bucket. */
+export interface Answer {
+  readonly home: SideId;
+  readonly epoch: number;
+  readonly moving: boolean;
+}
 
 export interface State {
   readonly sides: Pair<Side>;

@@ -47,7 +47,9 @@ export function writerSteps(state: State, bug: Bug | null, writes: number): Step
     for (const side of SIDES) {
       if (writer.at === 'begun' && writer.side !== side) continue;
       const { home, epoch } = sides[side];
-      if (writer.at === 'idle' && home === side && taken < writes)
+      // One snapshot at a time: one that still holds lets pass what the fresh look lets pass, and one that does not refuses.
+      const hasSnapshot = writers.some(({ at }) => at === 'begun');
+      if (writer.at === 'idle' && !hasSnapshot && home === side && taken < writes)
         steps.push({
           text: () => `a client of ${SIDE_NAMES[side]} begins a REPEATABLE READ transaction`,
           state: become({ at: 'begun', side, epoch }),
