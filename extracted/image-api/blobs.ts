@@ -110,6 +110,8 @@ export function openBlobs(folder: string, grace = 3_600_000): Blobs {
           if (SHA256.test(sha256) && !(await isYoung(pathOf(sha256)))) old.push(sha256);
         const kept = old.length > 0 ? await referred(old) : null;
         for (const sha256 of old.filter((each) => !kept?.has(each))) {
+          // Asking took its time, and while a blob is aside nobody can read it.
+          if (await isYoung(pathOf(sha256))) continue;
           await rename(pathOf(sha256), join(incoming, DOOMED + sha256)).catch(ifMissing(undefined));
           await settle(sha256, referred);
         }

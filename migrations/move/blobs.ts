@@ -40,13 +40,13 @@ const CHUNK = 1 << 20;
  * Brings a blob to the new side. Call it before each try to apply its row, also when an earlier one was refused: it begins the blob's grace anew, so that
  * the new side, which collects blobs that no row names, does not collect it in the meantime.
  */
-export function carryUp({ legacy, own }: BlobFolders, blob: Blob): Promise<Carried> {
-  return carry(within(legacy, blob.path), ownPath(own, blob.sha256), own, blob.sha256);
+export async function carryUp({ legacy, own }: BlobFolders, blob: Blob): Promise<Carried> {
+  return carry(within(legacy, blob.path), ownPath(own, blob.sha256), resolve(own), blob.sha256);
 }
 
 /** Brings a blob back to the old side, to the path its row names there. */
-export function carryDown({ legacy, own }: BlobFolders, blob: Blob): Promise<Carried> {
-  return carry(ownPath(own, blob.sha256), within(legacy, blob.path), legacy, blob.sha256);
+export async function carryDown({ legacy, own }: BlobFolders, blob: Blob): Promise<Carried> {
+  return carry(ownPath(own, blob.sha256), within(legacy, blob.path), resolve(legacy), blob.sha256);
 }
 
 /** Reads both copies again. Throws a BlobFault for the first that is missing or differs. */
@@ -148,7 +148,7 @@ function within(folder: string, path: string): string {
 function ownPath(folder: string, sha256: string): string {
   if (!/^[0-9a-f]{64}$/.test(sha256))
     throw new BlobFault('outside', sha256, `${JSON.stringify(sha256)} is no SHA-256`);
-  return join(folder, 'sha256', sha256.slice(0, 2), sha256);
+  return join(resolve(folder), 'sha256', sha256.slice(0, 2), sha256);
 }
 
 async function openOrNull(path: string): Promise<FileHandle | null> {
