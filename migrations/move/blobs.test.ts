@@ -15,7 +15,16 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { until } from '../../test/support/until.ts';
-import { BlobFault, carryDown, carryUp, hashOf, verifyBlob, type Blob, type BlobFolders } from './blobs.ts';
+import {
+  BlobFault,
+  carryDown,
+  carryUp,
+  dropDown,
+  hashOf,
+  verifyBlob,
+  type Blob,
+  type BlobFolders,
+} from './blobs.ts';
 
 const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const isFault =
@@ -122,6 +131,18 @@ describe('carrying blobs between two folders', () => {
     assert.deepEqual(
       globSync('{legacy,own}/**/*', { cwd: dir }).filter((name) => !name.endsWith('incoming')),
       [],
+    );
+  });
+
+  it('removes the old side’s file when no row names it, however often', async () => {
+    const blob = legacyBlob(Buffer.from('x'));
+    await dropDown(folders, blob.path, async () => true);
+    assert.notEqual(await hashOf(legacyPath(blob)), null);
+    for (let n = 0; n < 2; n++) await dropDown(folders, blob.path, async () => false);
+    assert.equal(await hashOf(legacyPath(blob)), null);
+    await assert.rejects(
+      dropDown(folders, '../x', async () => false),
+      isFault('outside', '../x'),
     );
   });
 

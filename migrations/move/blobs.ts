@@ -20,7 +20,8 @@ export interface BlobFolders {
 export type Carried = 'copied' | 'there';
 
 /**
- * Why a blob could not be carried; its row can't be applied, and waits. `missing`: the source is not there. `differs`: the bytes are not those of the
+ * Why a blob could not be carried; its row can't be applied, and waits. `missing`: the source is not there, unless the row was deleted since, so read it again
+ * before you park it. `differs`: the bytes are not those of the
  * hash, where `place` says. Anything else that goes wrong (a full disk) is thrown as it comes and says nothing of the blob.
  */
 export class BlobFault extends Error {
@@ -35,6 +36,8 @@ export class BlobFault extends Error {
 
 /** Bytes read at a time; what a copy has in memory, whatever the size of the blob. */
 const CHUNK = 1 << 20;
+/** Buffers nobody reads into: fresh memory for each would cost more than the hash. There are as many as blobs were ever carried at once. */
+const spare: Buffer[] = [];
 
 /**
  * Brings a blob to the new side. Call it before each try to apply its row, also when an earlier one was refused: it begins the blob's grace anew, so that
@@ -47,6 +50,20 @@ export async function carryUp({ legacy, own }: BlobFolders, blob: Blob): Promise
 /** Brings a blob back to the old side, to the path its row names there. */
 export async function carryDown({ legacy, own }: BlobFolders, blob: Blob): Promise<Carried> {
   return carry(ownPath(own, blob.sha256), within(legacy, blob.path), resolve(legacy), blob.sha256);
+}
+
+/**
+ * Removes the old side's file of a row that was deleted there by sync; on the new side blobs are collected by the service itself. Call it after that deletion
+ * was committed and before the row counts as clean: if this process ends in between, the deletion is applied again, and so is this. `isNamed` says whether
+ * a row of the old side still names the path (one that was given another key does).
+ */
+export async function dropDown(
+  { legacy }: BlobFolders,
+  path: string,
+  isNamed: (path: string) => Promise<boolean>,
+): Promise<void> {
+  const file = within(legacy, path);
+  if (!(await isNamed(path))) await rm(file, { force: true });
 }
 
 /** Reads both copies again. Throws a BlobFault for the first that is missing or differs. */
@@ -122,13 +139,17 @@ async function mustHash(path: string, sha256: string): Promise<void> {
 /** Reads a file to its end, one chunk at a time; answers its SHA-256. */
 async function eachChunk(file: FileHandle, use: (chunk: Buffer) => Promise<void>): Promise<string> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(CHUNK);
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, 0, CHUNK);
-    if (bytesRead === 0) return hash.digest('hex');
-    const chunk = buffer.subarray(0, bytesRead);
-    hash.update(chunk);
-    await use(chunk);
+  const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, CHUNK);
+      if (bytesRead === 0) return hash.digest('hex');
+      const chunk = buffer.subarray(0, bytesRead);
+      hash.update(chunk);
+      await use(chunk);
+    }
+  } finally {
+    spare.push(buffer);
   }
 }
 

@@ -128,6 +128,16 @@ describe('the mapping of the images’ move', () => {
       return rows[0]!.row;
     }
 
+    it('leases ids of the old side to the new one', async () => {
+      const { rows } = await pools[0].query<{ first: string; size: number }>(
+        `SELECT min(id) AS first, count(*)::int AS size FROM (SELECT nextval('${images.ids.sequence}') AS id FROM generate_series(1, 5)) AS taken`,
+      );
+      await pools[1].query(images.ids.lease, [rows[0]!.first, rows[0]!.size]);
+      assert.deepEqual((await pools[1].query({ text: images.ids.left, rowMode: 'array' })).rows, [['5']]);
+      const next = await pools[1].query<{ id: string }>('SELECT next_picture_id() AS id');
+      assert.equal(next.rows[0]!.id, rows[0]!.first);
+    });
+
     it('speaks of every column, and both tables take what the other gives', async () => {
       const stored = await through(pools[0], 'images', {
         id: '41',

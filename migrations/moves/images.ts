@@ -4,10 +4,7 @@ export type Row = Readonly<Record<string, string | null>>;
 /** Where the shop has a file unless a picture says otherwise: by this the shop's file of a picture that was born in the service is named. */
 const legacyFile = (product: string, id: string, kind: string): string => `products/${product}/${id}.${kind}`;
 
-/**
- * The pictures' move: from the shop's `images` to the image-api's `pictures`. `down(up(row))` is `row`, whatever the row, and `up(down(row))` is `row` but
- * for `kept`.
- */
+/** The pictures' move, from the shop's table to the image-api's. `down(up(row))` is `row`, and `up(down(row))` is `row` but for what is `kept`. */
 export const images = {
   name: 'images',
   from: { side: 'monolith', table: 'images', key: 'id', owner: 'product_id' },
@@ -49,6 +46,13 @@ export const images = {
       alt: text(alt),
       created_at: text(added_at),
     };
+  },
+
+  /** Ids of new rows: taken from the old side's sequence, one by one, and leased in runs ($1 the first, $2 how many) to the new side. */
+  ids: {
+    sequence: 'images_id_seq',
+    left: 'SELECT picture_ids_left()',
+    lease: 'SELECT lease_picture_ids($1, $2)',
   },
 
   /** Columns of the new table that no row of the old one can speak for: what is in them stays. */
