@@ -23,7 +23,7 @@ export interface Blobs {
   collect(referred: (sha256s: readonly string[]) => Promise<ReadonlySet<string>>): Promise<void>;
 }
 
-/** Begins the names of blobs that are being collected. */
+/** Begins the names of blobs that are being collected: `doomed!SHA256!UUID`. */
 const DOOMED = 'doomed!';
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -45,10 +45,11 @@ export function openBlobs(folder: string, grace = 3_600_000): Blobs {
   };
   /** Ends what `collect` began with a blob, perhaps in a process that is gone. */
   const settle = async (
-    sha256: string,
+    name: string,
     referred: (sha256s: readonly string[]) => Promise<ReadonlySet<string>>,
   ): Promise<void> => {
-    const aside = join(incoming, DOOMED + sha256);
+    const aside = join(incoming, name);
+    const sha256 = name.split('!')[1]!;
     // Who can't be asked has not said that it may go.
     const answer = await referred([sha256]).catch((error: unknown) => error);
     if ((await isYoung(aside)) || !(answer instanceof Set) || answer.has(sha256)) {
@@ -98,7 +99,7 @@ export function openBlobs(folder: string, grace = 3_600_000): Blobs {
     async collect(referred) {
       await mkdir(incoming, { recursive: true });
       for (const entry of await readdir(incoming)) {
-        if (entry.startsWith(DOOMED)) await settle(entry.slice(DOOMED.length), referred);
+        if (entry.startsWith(DOOMED)) await settle(entry, referred);
         // Received or staged by a process that ended.
         else if (/^[0-9a-f-]{36}$/.test(entry) && !(await isYoung(join(incoming, entry), 'ctimeMs')))
           await rm(join(incoming, entry), { force: true });
@@ -112,8 +113,13 @@ export function openBlobs(folder: string, grace = 3_600_000): Blobs {
         for (const sha256 of old.filter((each) => !kept?.has(each))) {
           // Asking took its time, and while a blob is aside nobody can read it.
           if (await isYoung(pathOf(sha256))) continue;
-          await rename(pathOf(sha256), join(incoming, DOOMED + sha256)).catch(ifMissing(undefined));
-          await settle(sha256, referred);
+          // A name for this one time: were there two collectors, the one could remove what the other has just found young.
+          const aside = `${DOOMED}${sha256}!${randomUUID()}`;
+          const isAside = await rename(pathOf(sha256), join(incoming, aside)).then(
+            () => true,
+            ifMissing(false),
+          );
+          if (isAside) await settle(aside, referred);
         }
       }
     },

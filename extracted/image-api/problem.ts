@@ -57,10 +57,10 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
  */
 function fromDatabase(error: unknown): Problem | null {
   const { code, detail } = (error ?? {}) as { code?: unknown; detail?: unknown };
-  if (code === 'SK421')
-    return new Problem(421, 'nothing was done here: another side writes this', {
-      'strangler-home': String(detail),
-    });
+  if (code === 'SK421') {
+    const home = typeof detail === 'string' ? { 'strangler-home': detail } : {};
+    return new Problem(421, 'nothing was done here: another side writes this', home);
+  }
   if (code === 'SK409') return new Problem(409, 'nothing was done: it concerns what two sides write');
   if (code === 'SK503') return new Problem(503, 'no id is free for a new picture', { 'retry-after': '1' });
   return null;
