@@ -130,8 +130,8 @@ describe('pictures in a database and a folder of the service’s own', () => {
       'SELECT lease_picture_ids(1, 1)',
       "SELECT nextval('picture_tickets')",
       'SELECT FROM id_leases',
-      "INSERT INTO pictures (id, product, kind, size, width, height, blob) VALUES (1, 1, 'gif', 1, 1, 1, '')",
-      "UPDATE pictures SET blob = ''",
+      "INSERT INTO pictures (id, product_id, kind, size, width, height, sha256) VALUES (1, 1, 'gif', 1, 1, 1, '')",
+      "UPDATE pictures SET sha256 = ''",
       "UPDATE pictures SET legacy_name = 'x'",
       'TRUNCATE pictures',
       'CREATE TABLE x ()',
@@ -155,7 +155,7 @@ describe('pictures in a database and a folder of the service’s own', () => {
     it('that have pictures are known without the shop; of others nobody can tell', async () => {
       const service = await open('http://127.0.0.1:1');
       await service.pool.query(
-        `INSERT INTO pictures (product, kind, size, width, height, blob) VALUES (7, 'gif', 1, 1, 1, sha256('x'))`,
+        `INSERT INTO pictures (product_id, kind, size, width, height, sha256) VALUES (7, 'gif', 1, 1, 1, repeat('0', 64))`,
       );
       assert.equal((await fetch(`${service.url}/products/7/images`)).status, 200);
       const unknown = await fetch(`${service.url}/products/8/images`);

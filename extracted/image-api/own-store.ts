@@ -9,7 +9,7 @@ import { TYPES, type Kind } from './wish.ts';
 
 interface Picture {
   readonly id: string;
-  readonly product: string;
+  readonly product_id: string;
   readonly kind: Kind;
   readonly size: number;
   readonly width: number;
@@ -18,7 +18,7 @@ interface Picture {
   readonly alt: string;
 }
 
-const COLUMNS = "id, product, kind, size, width, height, encode(blob, 'hex') AS sha256, alt";
+const COLUMNS = 'id, product_id, kind, size, width, height, sha256, alt';
 
 /**
  * Rows and blobs of the pictures in this service's own database and folder. A row never stands without its blob: the blob is placed before the row
@@ -40,7 +40,7 @@ export function openOwnStore({
     return asImage(rows[0]);
   };
   const ofProduct = async (product: string): Promise<Image[]> => {
-    const sql = `SELECT ${COLUMNS} FROM pictures WHERE product = $1 ORDER BY id`;
+    const sql = `SELECT ${COLUMNS} FROM pictures WHERE product_id = $1 ORDER BY id`;
     return (await pool.query<Picture>(sql, [product])).rows.map(asImage);
   };
   return {
@@ -62,7 +62,7 @@ export function openOwnStore({
       try {
         return await inTransaction(pool, async (client) => {
           const { rows } = await client.query<Picture>(
-            `INSERT INTO pictures (product, kind, size, width, height, blob, alt) VALUES ($1, $2, $3, $4, $5, decode($6, 'hex'), $7) RETURNING ${COLUMNS}`,
+            `INSERT INTO pictures (product_id, kind, size, width, height, sha256, alt) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
             [product, kind, bytes.length, width, height, sha256, alt],
           );
           await staged.place();
@@ -82,11 +82,8 @@ export function openOwnStore({
     },
     sweep: () =>
       blobs.collect(async (sha256s) => {
-        const { rows } = await pool.query<{ sha256: string }>(
-          `SELECT DISTINCT encode(blob, 'hex') AS sha256 FROM pictures
-           WHERE blob IN (SELECT decode(hex, 'hex') FROM unnest($1::text[]) AS hex)`,
-          [sha256s],
-        );
+        const sql = 'SELECT DISTINCT sha256 FROM pictures WHERE sha256 = ANY ($1)';
+        const { rows } = await pool.query<{ sha256: string }>(sql, [sha256s]);
         return new Set(rows.map(({ sha256 }) => sha256));
       }),
   };
@@ -113,6 +110,6 @@ async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
   }
 }
 
-function asImage({ product, kind, size, ...picture }: Picture): Image {
-  return { ...picture, product_id: product, content_type: TYPES[kind], bytes: size };
+function asImage({ kind, size, ...picture }: Picture): Image {
+  return { ...picture, content_type: TYPES[kind], bytes: size };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type pg from 'pg';
 import { testDatabase, testPool, type TestDatabase } from '../../test/support/postgres.ts';
-import { images, type Row } from './images.ts';
+import images, { type Row } from './images.ts';
 
 const KINDS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const;
 const bigint = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }).map(String);
@@ -51,12 +51,12 @@ const legacyRow: fc.Arbitrary<Row> = fc
 const ownRow: fc.Arbitrary<Row> = fc.record(
   {
     id: bigint,
-    product: bigint,
+    product_id: bigint,
     kind: fc.constantFrom(...KINDS),
     size: integer,
     width: integer,
     height: integer,
-    blob: sha256.map((hex) => `\\x${hex}`),
+    sha256,
     alt: anyText,
     added_at: instant,
     legacy_folder: fc.constant(null),
@@ -90,9 +90,9 @@ describe('the mapping of the images’ move', () => {
     fc.assert(
       fc.property(legacyRow, (row) => {
         const up = images.up(row);
-        assert.equal(up[images.to.key], row[images.from.key]);
-        assert.equal(up[images.to.owner], row[images.from.owner]);
-        assert.deepEqual(images.blob(row), { path: row['file'], sha256: row['sha256'] });
+        for (const column of [...images.key, images.owner, images.blob])
+          assert.equal(up[column], row[column]);
+        assert.deepEqual(images.blobOf(row), { path: row['file'], sha256: row['sha256'] });
       }),
     ));
 
@@ -151,12 +151,12 @@ describe('the mapping of the images’ move', () => {
         alt: 'Ein “Bild”\\',
         created_at: '2026-03-29 01:59:59.123456+02',
       });
-      const up = await through(pools[1], images.to.table, images.up(stored));
+      const up = await through(pools[1], images.toTable, images.up(stored));
       await pools[0].query('DELETE FROM images');
-      assert.deepEqual(await through(pools[0], images.from.table, images.down(up)), stored);
+      assert.deepEqual(await through(pools[0], images.fromTable, images.down(up)), stored);
       for (const [pool, table, row] of [
         [pools[0], 'images', stored],
-        [pools[1], 'pictures', { ...up, ...Object.fromEntries(images.kept.map((name) => [name, null])) }],
+        [pools[1], 'pictures', { ...up, ...Object.fromEntries(images.newOnly.map((name) => [name, null])) }],
       ] as const) {
         const { rows } = await pool.query<{ name: string }>(
           'SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped',

@@ -150,10 +150,8 @@ describe('images when something goes wrong', () => {
         const tag = (await fetch(side().url + location)).headers.get('etag');
         const { pool, table, blobDir } = side();
         const sql = `SELECT * FROM ${table} WHERE id = $1`;
-        const { rows } = await pool.query<{ file: string; blob: Buffer }>(sql, [id]);
-        rmSync(
-          own ? sides.ownImageApi.blobs.pathOf(rows[0]!.blob.toString('hex')) : join(blobDir, rows[0]!.file),
-        );
+        const { rows } = await pool.query<{ file: string; sha256: string }>(sql, [id]);
+        rmSync(own ? sides.ownImageApi.blobs.pathOf(rows[0]!.sha256) : join(blobDir, rows[0]!.file));
         for (const query of ['', '?w=10']) {
           const response = await fetch(side().url + location + query);
           assert.equal(response.status, 500);

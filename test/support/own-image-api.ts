@@ -68,7 +68,7 @@ export async function openOwnImageApi(
     leftovers: () =>
       leftoversOf(
         pool,
-        `SELECT 'sha256/' || left(encode(blob, 'hex'), 2) || '/' || encode(blob, 'hex') AS file FROM pictures`,
+        "SELECT 'sha256/' || left(sha256, 2) || '/' || sha256 AS file FROM pictures",
         blobDir,
         'sha256',
       ),

@@ -67,15 +67,15 @@ $$;
 CREATE TABLE pictures (
   id         bigint PRIMARY KEY DEFAULT next_picture_id(),
   -- The shop's; it is asked whether there is such a product, since no foreign key reaches there.
-  product    bigint NOT NULL CHECK (product > 0),
+  product_id bigint NOT NULL CHECK (product_id > 0),
   kind       text NOT NULL CHECK (kind IN ('jpeg', 'png', 'webp', 'avif', 'gif')),
   -- Bytes.
   size       integer NOT NULL CHECK (size > 0),
   -- Pixels as seen.
   width      integer NOT NULL CHECK (width > 0),
   height     integer NOT NULL CHECK (height > 0),
-  -- SHA-256 of the bytes, which is also where they are.
-  blob       bytea NOT NULL CHECK (octet_length(blob) = 32),
+  -- Of the bytes, in hexadecimal; also where they are.
+  sha256     text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
   alt        text NOT NULL DEFAULT '' CHECK (length(alt) <= 1000),
   added_at   timestamptz NOT NULL DEFAULT now(),
   -- When this service last changed the description; the shop never kept that.
@@ -84,13 +84,13 @@ CREATE TABLE pictures (
   legacy_folder text,
   legacy_name   text CHECK (legacy_name IS NOT NULL OR legacy_folder IS NULL)
 );
-CREATE INDEX pictures_product ON pictures (product, id);
-CREATE INDEX pictures_blob ON pictures (blob);
+CREATE INDEX pictures_product ON pictures (product_id, id);
+CREATE INDEX pictures_sha256 ON pictures (sha256);
 
 REVOKE ALL ON FUNCTION next_picture_id(), next_picture_ticket(), picture_ids_left(), lease_picture_ids(bigint, bigint) FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO image_api;
 GRANT SELECT, DELETE ON pictures TO image_api;
 -- Not id: the service can't make up one. Not legacy_*: those are the move's.
-GRANT INSERT (product, kind, size, width, height, blob, alt) ON pictures TO image_api;
+GRANT INSERT (product_id, kind, size, width, height, sha256, alt) ON pictures TO image_api;
 GRANT UPDATE (alt, changed_at) ON pictures TO image_api;
 GRANT EXECUTE ON FUNCTION next_picture_id() TO image_api;
