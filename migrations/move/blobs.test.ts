@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { until } from '../../test/support/until.ts';
 import {
   BlobFault,
+  carryAll,
   carryDown,
   carryUp,
   dropDown,
@@ -146,6 +147,25 @@ describe('carrying blobs between two folders', () => {
     );
   });
 
+  it('carries many, and tells those that can not be from the others', async () => {
+    const blobs = Array.from({ length: 20 }, (_, n) => legacyBlob(randomBytes(100), `${n}`));
+    rmSync(legacyPath(blobs[3]!));
+    flipBit(legacyPath(blobs[11]!));
+    const faults = await carryAll(carryUp, folders, blobs);
+    assert.deepEqual([...faults].map(([blob, { kind }]) => [blob.path, kind]).sort(), [
+      ['11', 'differs'],
+      ['3', 'missing'],
+    ]);
+    for (const blob of blobs.filter((each) => !faults.has(each))) await verifyBlob(folders, blob);
+    // Two rows with the same bytes at the same time.
+    const twins = ['a', 'b', 'c'].map((path) => legacyBlob(Buffer.from('twins'), path));
+    assert.equal((await carryAll(carryUp, folders, twins)).size, 0);
+    assert.deepEqual(incoming(), []);
+    rmSync(folders.own, { recursive: true });
+    writeFileSync(folders.own, 'in the way');
+    await assert.rejects(carryAll(carryUp, folders, twins), { code: 'ENOTDIR' });
+  });
+
   it('does not follow a row out of the folder', async () => {
     const sha256 = sha256Of(Buffer.from('x'));
     for (const path of ['', '.', '..', '../x', 'a/../../x', '/etc/passwd', 'a\0b'])
@@ -177,7 +197,7 @@ describe('carrying blobs between two folders', () => {
 
   it('leaves whole blobs only, when it is killed', async () => {
     const blobs = Array.from({ length: 300 }, (_, n) =>
-      legacyBlob(randomBytes(200_000), `products/7/${n}.jpeg`),
+      legacyBlob(randomBytes(50_000), `products/7/${n}.jpeg`),
     );
     writeFileSync(join(dir, 'blobs.json'), JSON.stringify(blobs));
     const program = `

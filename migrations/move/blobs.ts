@@ -53,6 +53,33 @@ export async function carryDown({ legacy, own }: BlobFolders, blob: Blob): Promi
 }
 
 /**
+ * Carries many, `atOnce` at a time (default 4, as many as Node's threads that wait for disks). Answers what is wrong with which: the rows of those can't be
+ * applied, all others can. Rejects with whatever else goes wrong, when those that were begun have ended.
+ */
+export async function carryAll(
+  carry: typeof carryUp,
+  folders: BlobFolders,
+  blobs: Iterable<Blob>,
+  atOnce = 4,
+): Promise<ReadonlyMap<Blob, BlobFault>> {
+  const faults = new Map<Blob, BlobFault>();
+  // One iterator for all: each takes the next.
+  const rest = Iterator.from(blobs);
+  const lanes = Array.from({ length: atOnce }, async () => {
+    for (let next = rest.next(); !next.done; next = rest.next()) {
+      const blob = next.value;
+      await carry(folders, blob).catch((error: unknown) => {
+        if (!(error instanceof BlobFault)) throw error;
+        faults.set(blob, error);
+      });
+    }
+  });
+  const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+  return faults;
+}
+
+/**
  * Removes the old side's file of a row that was deleted there by sync; on the new side blobs are collected by the service itself. Call it after that deletion
  * was committed and before the row counts as clean: if this process ends in between, the deletion is applied again, and so is this. `isNamed` says whether
  * a row of the old side still names the path (one that was given another key does).
