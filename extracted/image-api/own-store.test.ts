@@ -89,7 +89,7 @@ describe('pictures in a database and a folder of the service’s own', () => {
           }
         }),
       );
-      await assert.rejects(service.query('SELECT next_picture_id()'), { code: 'SK503' });
+      assert.equal((await service.query('SELECT next_picture_id() AS id')).rows[0].id, null);
       await service.end();
       assert.equal(new Set(ids).size, 75);
       assert.ok(
@@ -111,6 +111,14 @@ describe('pictures in a database and a folder of the service’s own', () => {
       // No id was lost to those that were refused.
       assert.equal(locationOf(await upload(33, service)), '/images/41');
       assert.equal((await upload(33, service)).status, 503);
+    });
+
+    it('are not asked for where another side writes', async () => {
+      const service = await open(sides.monolith.url, { leased: 0 });
+      await service.pool.query(`
+        CREATE FUNCTION fence() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not here' USING ERRCODE = 'SK421', DETAIL = 'monolith; epoch=1'; END $$;
+        CREATE TRIGGER zz_strangler_images_fence BEFORE INSERT ON pictures FOR EACH ROW EXECUTE FUNCTION fence()`);
+      assert.equal((await upload(33, service)).status, 421);
     });
 
     it('are never leased twice, nor made up', async () => {

@@ -56,8 +56,6 @@ export async function openImageSides(): Promise<ImageSides> {
   const database = await testDatabase({ migrate: ['monolith', 'image-api'] });
   const pool = testPool(database.url);
   const servicePool = testPool(database.urlFor('image_api'));
-  // Tests end connections on purpose.
-  for (const each of [pool, servicePool]) each.on('error', () => undefined);
   const blobDir = mkdtempSync(join(tmpdir(), 'images-'));
   await pool.query("INSERT INTO products (name, price_cents) VALUES ('Lantern', 1250)");
   const sessions = await openSessions(pool);

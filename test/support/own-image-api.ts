@@ -34,7 +34,6 @@ export async function openOwnImageApi(
   const database = await testDatabase({ migrate: ['image-api-own'] });
   const pool = testPool(database.url);
   const servicePool = testPool(database.urlFor('image_api'));
-  for (const each of [pool, servicePool]) each.on('error', () => undefined);
   if (leased > 0) await pool.query('SELECT lease_picture_ids($1, $2)', [FIRST_LEASED, leased]);
   const blobDir = mkdtempSync(join(tmpdir(), 'pictures-'));
   const blobs = openBlobs(blobDir, 0);

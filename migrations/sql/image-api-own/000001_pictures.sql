@@ -45,7 +45,7 @@ BEGIN
 END
 $$;
 
--- The id of the next picture. SQLSTATE SK503 when no lease has one: nothing is wrong with the request, and a moment later there may be.
+-- The id of the next picture; NULL when no lease has one.
 CREATE FUNCTION next_picture_id() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ticket bigint;
@@ -56,9 +56,6 @@ BEGIN
     ticket := nextval('picture_tickets');
     SELECT first_id + (ticket - first_ticket) INTO id FROM id_leases
     WHERE first_ticket <= ticket AND ticket < first_ticket + size ORDER BY first_ticket DESC LIMIT 1;
-  END IF;
-  IF id IS NULL THEN
-    RAISE EXCEPTION 'no id for a picture is leased' USING ERRCODE = 'SK503', HINT = 'SELECT lease_picture_ids(first, size)';
   END IF;
   RETURN id;
 END
@@ -84,6 +81,16 @@ CREATE TABLE pictures (
   legacy_folder text,
   legacy_name   text CHECK (legacy_name IS NOT NULL OR legacy_folder IS NULL)
 );
+
+-- SQLSTATE SK503: nothing is wrong with the request, and a moment later there may be an id. Said here and not by the default, which is computed before any
+-- trigger: whether this side may write the row at all is told first. Triggers fire in the order of their names.
+CREATE FUNCTION refuse_without_id() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'no id for a picture is leased' USING ERRCODE = 'SK503', HINT = 'SELECT lease_picture_ids(first, size)';
+END
+$$;
+CREATE TRIGGER zzz_needs_id BEFORE INSERT ON pictures FOR EACH ROW WHEN (NEW.id IS NULL) EXECUTE FUNCTION refuse_without_id();
+
 CREATE INDEX pictures_product ON pictures (product_id, id);
 CREATE INDEX pictures_sha256 ON pictures (sha256);
 
