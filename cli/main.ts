@@ -50,7 +50,7 @@ local('init', 'Write a commented strangler.yaml and flags.json for a monolith')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/init.ts')).initCommand(options));
 local('migrate', 'Apply the numbered SQL files of a set, each exactly once')
-  .option('--set <name>', 'monolith, image-api or move', 'monolith')
+  .option('--set <name>', 'monolith, image-api, image-api-own or move', 'monolith')
   .option('--database <url>', 'the database (default: DATABASE_URL)')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/migrate.ts')).migrateCommand(options));

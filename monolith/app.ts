@@ -97,7 +97,8 @@ export function createApp(parts: AppParts): express.Express {
   });
   const answer = async (problem: Problem, request: Request, response: Response): Promise<void> => {
     response.status(problem.status).set('cache-control', 'no-store').vary('Accept');
-    if (!wantsPage(request))
+    // Who is told to ask elsewhere is a program, whatever the request was.
+    if (!wantsPage(request) || problem.home !== null)
       return void response.type('application/problem+json').send(JSON.stringify(problem));
     // The page greets whoever is logged in; when the shop itself failed, it does not ask the database for that.
     const user = problem.status < 500 ? await sessions.userOf(request).catch(() => null) : null;
@@ -110,6 +111,7 @@ export function createApp(parts: AppParts): express.Express {
     if (problem.status === 500) log.error({ err: error, path: request.path }, 'a request failed');
     for (const name of ['etag', 'content-disposition']) response.removeHeader(name);
     if (problem.retryAfter !== null) response.set('retry-after', String(problem.retryAfter));
+    if (problem.home !== null) response.set('strangler-home', problem.home);
     await answer(problem, request, response);
   });
   return app;

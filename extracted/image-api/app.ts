@@ -1,6 +1,7 @@
 import express from 'express';
 import type { Logger } from 'pino';
 import { imageRoutes } from './images.ts';
+import type { Mirrored } from './mirrored.ts';
 import { createProbes, type IsReady } from './probes.ts';
 import { noSuchRoute, problems } from './problem.ts';
 import type { Renderer } from './render.ts';
@@ -13,6 +14,8 @@ export interface AppOptions {
   readonly renderer: Renderer;
   readonly receive: Receive;
   readonly sessions: Pick<SessionCheck, 'require'>;
+  /** Given while data moves: tells whether what was written is on the other side too, and a write is answered after it. */
+  readonly mirrored?: Mirrored | undefined;
   readonly isReady: IsReady;
   readonly log: Pick<Logger, 'error'>;
 }

@@ -22,6 +22,19 @@ describe('the configuration of the image-api', () => {
     assert.equal(configFrom({ ...base, MONOLITH_PORT: '4000' }).shopUrl, 'http://127.0.0.1:4000');
   });
 
+  it('keeps own data apart from the shop’s: its own database, and another folder', () => {
+    const own = { IMAGE_DATA: 'own', IMAGE_DATABASE_URL: 'postgres:///images', DATA_DIR: '/data' };
+    const { data, databaseUrl, blobDir, mirroredSql } = configFrom({ ...base, ...own });
+    assert.deepEqual(
+      [data, databaseUrl, blobDir, mirroredSql],
+      ['own', 'postgres:///images', '/data/pictures', null],
+    );
+    assert.equal(configFrom({ ...own, IMAGE_MIRRORED_SQL: 'SELECT $1' }).mirroredSql, 'SELECT $1');
+    assert.equal(configFrom(base).data, 'shared');
+    // The shop's database is not taken for want of another.
+    assert.throws(() => configFrom({ ...base, IMAGE_DATA: 'own' }), /^Error: set IMAGE_DATABASE_URL/);
+  });
+
   it('reads the folder as a URL', () => {
     for (const [url, folder] of [
       ['file:/srv/blobs', '/srv/blobs'],
@@ -38,6 +51,7 @@ describe('the configuration of the image-api', () => {
       ['IMAGE_API_IN_WORK', '0'],
       ['IMAGE_API_PATIENCE_MS', '-1'],
       ['SHOP_URL', 'shop:3000'],
+      ['IMAGE_DATA', 'moving'],
       ['LOG_LEVEL', 'loud'],
       ['BLOB_URL', 's3:bucket'],
       ['BLOB_URL', 'file://host/blobs'],

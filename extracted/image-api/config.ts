@@ -4,9 +4,13 @@ import { IN_WORK } from './render.ts';
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Whose tables and folder: the shop's, or this service's own. */
+  readonly data: 'shared' | 'own';
   readonly databaseUrl: string;
   readonly blobDir: string;
-  /** Who issues the sessions: its keys and its ended sessions are read from here. */
+  /** The query that tells whether a write is on the other side too (see mirrored.ts); null while nothing moves. */
+  readonly mirroredSql: string | null;
+  /** Who issues the sessions and keeps the products: its keys, its ended sessions and, with own data, its products are asked for here. */
   readonly shopUrl: string;
   readonly logLevel: string;
   /** Database connections at most. */
@@ -17,7 +21,7 @@ export interface Config {
   readonly requestTimeout: number;
   /** Milliseconds that requests in flight have after SIGTERM. */
   readonly drain: number;
-  /** Milliseconds after which an upload on its way is taken for dead and cleared up. */
+  /** Milliseconds after which an upload on its way is taken for dead and cleared up; with own data also how long a blob without a row stays. */
   readonly stale: number;
   /** Pictures in work at once, pictures that may wait, and the milliseconds they may. */
   readonly bounds: { readonly inWork: number; readonly waiting: number; readonly patience: number };
@@ -29,9 +33,16 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** Reads the environment; an empty variable counts as unset. Throws an error that names the variable and says what it should be. */
 export function configFrom(env: Env): Config {
-  const databaseUrl = env['IMAGE_DATABASE_URL'] || env['DATABASE_URL'];
+  const data = env['IMAGE_DATA'] || 'shared';
+  if (data !== 'shared' && data !== 'own') throw new Error(`IMAGE_DATA=${data} is not shared or own`);
+  // Own data in the shop's database would be found nowhere by who moves it: no fallback there.
+  const databaseUrl = env['IMAGE_DATABASE_URL'] || (data === 'shared' ? env['DATABASE_URL'] : '');
   if (!databaseUrl)
-    throw new Error('set IMAGE_DATABASE_URL (or DATABASE_URL) to the database with the images table');
+    throw new Error(
+      data === 'own'
+        ? 'set IMAGE_DATABASE_URL to the database with the pictures table'
+        : 'set IMAGE_DATABASE_URL (or DATABASE_URL) to the database with the images table',
+    );
   const number = (name: string, preset: number, least: number, most: number): number => {
     const text = env[name] || String(preset);
     if (!/^\d{1,10}$/.test(text) || Number(text) < least || Number(text) > most)
@@ -46,8 +57,10 @@ export function configFrom(env: Env): Config {
   return {
     host: env['HOST'] || '127.0.0.1',
     port: number('IMAGE_API_PORT', 3001, 0, 65_535),
+    data,
     databaseUrl,
-    blobDir: blobDirFrom(env),
+    blobDir: blobDirFrom(env, data === 'own' ? 'pictures' : 'blobs'),
+    mirroredSql: (data === 'own' && env['IMAGE_MIRRORED_SQL']) || null,
     shopUrl,
     logLevel,
     poolSize: number('IMAGE_API_POOL_SIZE', 20, 1, 1000),
@@ -64,8 +77,8 @@ export function configFrom(env: Env): Config {
 }
 
 /** `file:/absolute`, `file:///absolute`, or `file:relative` to where the service was started. */
-function blobDirFrom(env: Env): string {
-  const url = env['BLOB_URL'] || `file:${encodeURI(resolve(env['DATA_DIR'] || '.data', 'blobs'))}`;
+function blobDirFrom(env: Env, preset: string): string {
+  const url = env['BLOB_URL'] || `file:${encodeURI(resolve(env['DATA_DIR'] || '.data', preset))}`;
   const [, path] = /^file:(?:\/\/(?=\/))?(?!\/\/)(.+)$/.exec(url) ?? [];
   if (path === undefined) throw new Error(`BLOB_URL=${url} is not a folder like file:/srv/blobs`);
   try {

@@ -16,11 +16,17 @@ export function imageRoutes({
   renderer,
   receive,
   sessions,
-}: Pick<AppOptions, 'store' | 'renderer' | 'receive' | 'sessions'>): express.Router {
+  mirrored,
+}: Pick<AppOptions, 'store' | 'renderer' | 'receive' | 'sessions' | 'mirrored'>): express.Router {
   const router = express.Router();
   const knownProduct: RequestHandler<{ product: string }> = async (request, _response, next) => {
     await store.requireProduct(request.params.product);
     next();
+  };
+
+  /** Says of a write that it can be read on both sides, if that is known. */
+  const written = async (response: Response, id: string): Promise<void> => {
+    if (await mirrored?.(id)) response.set('strangler-mirrored', '1');
   };
 
   // Session and product are checked before the body is read: nobody sends 25 MiB to be refused.
@@ -34,6 +40,7 @@ export function imageRoutes({
       const image = await receive(request as unknown as express.Request, response, async ({ path, alt }) =>
         store.add(product, await renderer.clean(path), alt),
       );
+      await written(response, image.id);
       // The shop's product page has a form for this; a browser goes back to the page.
       if (request.accepts(['application/json', 'text/html']) === 'text/html')
         response.redirect(303, `/products/${product}`);
@@ -85,7 +92,9 @@ export function imageRoutes({
       const body = (request.body ?? {}) as Record<string, unknown>;
       if (Object.keys(body).join() !== 'alt')
         throw new Problem(400, 'send {"alt": "…"} as JSON; nothing else of a picture can be changed');
-      response.json(described(await store.describe(request.params.id, readAlt(body['alt']))));
+      const image = await store.describe(request.params.id, readAlt(body['alt']));
+      await written(response, image.id);
+      response.json(described(image));
     },
   );
   router.delete(
@@ -93,6 +102,7 @@ export function imageRoutes({
     sessions.require as RequestHandler<{ id: string }>,
     async (request, response) => {
       await store.remove(request.params.id);
+      await written(response, request.params.id);
       response.status(204).end();
     },
   );

@@ -6,6 +6,7 @@ import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { photo } from '../../test/contract/pictures.ts';
 import { openImageSides, type ImageSides } from '../../test/support/image-sides.ts';
 import { until } from '../../test/support/until.ts';
 
@@ -107,6 +108,27 @@ describe('the image-api as a process', () => {
     assert.equal(response.statusCode, 415, output());
     assert.equal(response.headers['connection'], 'close');
     response.resume();
+    assert.equal(await exited, 0);
+  });
+
+  it('tells with a write to its own data what the given query says of it', async () => {
+    const { url, child, exited, output } = run({
+      IMAGE_DATA: 'own',
+      IMAGE_DATABASE_URL: sides.ownImageApi.databaseUrl,
+      IMAGE_MIRRORED_SQL: "SELECT $1::text <> ''",
+      SHOP_URL: sides.monolith.url,
+    });
+    const body = new FormData();
+    body.set('image', new Blob([new Uint8Array(await photo(20, 20))]), 'x.jpg');
+    const { cookie } = sides;
+    const response = await fetch(`${await url()}/products/1/images`, {
+      method: 'POST',
+      headers: { cookie },
+      body,
+    });
+    assert.equal(response.status, 201, output());
+    assert.equal(response.headers.get('strangler-mirrored'), '1');
+    child.kill('SIGTERM');
     assert.equal(await exited, 0);
   });
 

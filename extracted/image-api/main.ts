@@ -4,13 +4,17 @@ import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { pino, type Logger } from 'pino';
 import { createApp } from './app.ts';
+import { openBlobs } from './blobs.ts';
 import { createBounded } from './bounded.ts';
 import { configFrom, type Config } from './config.ts';
 import { followRequests } from './drain.ts';
 import { openFiles } from './files.ts';
+import { askMirrored } from './mirrored.ts';
+import { openOwnStore } from './own-store.ts';
+import { askProducts } from './products.ts';
 import { createRenderer } from './render.ts';
 import { checkSessions } from './session.ts';
-import { openStore } from './store.ts';
+import { openStore, type Store } from './store.ts';
 import { createReceive } from './upload.ts';
 
 /** Milliseconds between two looks for what uploads left that were cut off. */
@@ -27,11 +31,12 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
   });
   // The pool replaces an idle connection that broke; an error nobody hears would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'a database connection broke'));
-  const files = openFiles(config.blobDir, config.stale);
-  const store = openStore(pool, files);
+  const { store, incoming } = openData(config, pool);
   const sweep = (): Promise<void> =>
     store.sweep().catch((error: unknown) => log.warn({ err: error }, 'sweeping failed; it is tried again'));
-  await sweep();
+  const swept = sweep();
+  // What was cut off lies in one small folder there; here all blobs are looked at, and nobody needs to wait for that.
+  if (config.data === 'shared') await swept;
   const sweeping = setInterval(() => void sweep(), SWEEP_EVERY);
   const sessions = checkSessions({ shopUrl: config.shopUrl, log });
   let isDraining = false;
@@ -49,8 +54,9 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
   const app = createApp({
     store,
     renderer: createRenderer({ bounded: createBounded(config.bounds) }),
-    receive: createReceive({ incoming: files.incoming }),
+    receive: createReceive({ incoming }),
     sessions,
+    mirrored: config.mirroredSql === null ? undefined : askMirrored({ pool, sql: config.mirroredSql }),
     isReady: async () => !isDraining && (await isDatabaseUp()),
     log,
   });
@@ -65,6 +71,21 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     sessions.stop();
     await pool.end();
   };
+}
+
+function openData(
+  { data, blobDir, stale, shopUrl }: Config,
+  pool: pg.Pool,
+): { store: Store; incoming: string } {
+  if (data === 'own') {
+    const blobs = openBlobs(blobDir, stale);
+    return {
+      store: openOwnStore({ pool, blobs, products: askProducts({ shopUrl }) }),
+      incoming: blobs.incoming,
+    };
+  }
+  const files = openFiles(blobDir, stale);
+  return { store: openStore(pool, files), incoming: files.incoming };
 }
 
 async function listen(server: Server, { host, port }: Config): Promise<void> {

@@ -18,8 +18,10 @@ const NAMES: Readonly<Record<number, readonly [code: string, title: string]>> = 
   401: ['UNAUTHENTICATED', 'Log in first'],
   403: ['FOREIGN_ORIGIN', 'This form was sent from another site'],
   404: ['NOT_FOUND', 'There is no such thing'],
+  409: ['CONFLICT', 'This can not be done at once'],
   413: ['TOO_LARGE', 'This is too large'],
   415: ['UNSUPPORTED', 'This is not a picture the shop takes'],
+  421: ['MISDIRECTED', 'This is written elsewhere'],
   422: ['DAMAGED', 'The picture is damaged'],
   500: ['INTERNAL', 'The shop failed'],
   503: ['BUSY', 'Too busy at the moment'],
@@ -35,7 +37,7 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
     // Nobody is there any more to hear of it, nor did anything go wrong.
     if (response.destroyed) return;
     if (response.headersSent) return next(error);
-    const problem = error instanceof Problem ? error : fromLibrary(error);
+    const problem = error instanceof Problem ? error : (fromDatabase(error) ?? fromLibrary(error));
     if (problem.status >= 500 && problem.status !== 503)
       log.error({ err: error, path: request.path }, 'a request failed');
     for (const name of ['etag', 'cache-control', 'content-disposition', 'vary']) response.removeHeader(name);
@@ -47,6 +49,21 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
       .type('application/problem+json')
       .end(JSON.stringify({ type: 'about:blank', title, status, code, detail: message }));
   };
+}
+
+/**
+ * What a database says of data that is being moved, by SQLSTATE; in each case nothing was done. SK421: the row is written by the other side, which
+ * the error's detail names. SK409: rows of two sides in one transaction. SK503: no id is leased. Null for every other error.
+ */
+function fromDatabase(error: unknown): Problem | null {
+  const { code, detail } = (error ?? {}) as { code?: unknown; detail?: unknown };
+  if (code === 'SK421') {
+    const home = typeof detail === 'string' ? { 'strangler-home': detail } : {};
+    return new Problem(421, 'nothing was done here: another side writes this', home);
+  }
+  if (code === 'SK409') return new Problem(409, 'nothing was done: it concerns what two sides write');
+  if (code === 'SK503') return new Problem(503, 'no id is free for a new picture', { 'retry-after': '1' });
+  return null;
 }
 
 function fromLibrary(error: unknown): Problem {

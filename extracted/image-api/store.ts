@@ -1,14 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { Files } from './files.ts';
-import { Problem } from './problem.ts';
+import { isId, noImage, noProduct } from './ids.ts';
 import type { Clean } from './render.ts';
 import { TYPES } from './wish.ts';
 
 export interface Image {
   readonly id: string;
   readonly product_id: string;
-  readonly file: string;
   readonly content_type: string;
   readonly bytes: number;
   readonly width: number;
@@ -18,6 +17,7 @@ export interface Image {
 }
 
 export interface Store {
+  /** Where the bytes of an image are that this store gave. */
   pathOf(image: Image): string;
   /** Throws 404, as do all that take an id. */
   requireProduct(id: string): Promise<void>;
@@ -30,6 +30,12 @@ export interface Store {
   sweep(): Promise<void>;
 }
 
+/** As the shop's table has it. */
+interface SharedImage extends Image {
+  /** Path below the blob folder. */
+  readonly file: string;
+}
+
 const COLUMNS = 'id, product_id, file, content_type, bytes, width, height, sha256, alt';
 
 /**
@@ -37,14 +43,14 @@ const COLUMNS = 'id, product_id, file, content_type, bytes, width, height, sha25
  * written and synced before the row, and the row is deleted before the file.
  */
 export function openStore(pool: pg.Pool, files: Files): Store {
-  const one = async (sql: string, id: string, ...values: string[]): Promise<Image> => {
-    const { rows } = isId(id) ? await pool.query<Image>(sql, [id, ...values]) : { rows: [] };
-    if (!rows[0]) throw new Problem(404, `there is no image ${id}`);
+  const one = async (sql: string, id: string, ...values: string[]): Promise<SharedImage> => {
+    const { rows } = isId(id) ? await pool.query<SharedImage>(sql, [id, ...values]) : { rows: [] };
+    if (!rows[0]) throw noImage(id);
     return rows[0];
   };
-  const byId = (id: string): Promise<Image> => one(`SELECT ${COLUMNS} FROM images WHERE id = $1`, id);
+  const byId = (id: string): Promise<SharedImage> => one(`SELECT ${COLUMNS} FROM images WHERE id = $1`, id);
   return {
-    pathOf: ({ file }) => files.pathOf(file),
+    pathOf: (image) => files.pathOf((image as SharedImage).file),
     byId,
     async requireProduct(id) {
       const { rowCount } = isId(id)
@@ -79,7 +85,13 @@ export function openStore(pool: pg.Pool, files: Files): Store {
     async remove(id) {
       const { file } = await byId(id);
       await files.doom(file);
-      await one(`DELETE FROM images WHERE id = $1 RETURNING ${COLUMNS}`, id);
+      try {
+        await one(`DELETE FROM images WHERE id = $1 RETURNING ${COLUMNS}`, id);
+      } catch (error) {
+        // Another side's to delete (see problem.ts): nothing began here, so nothing is promised.
+        if (sqlState(error) === 'SK421') await files.keep(file);
+        throw error;
+      }
       // Gone for everybody; a file that resists is still promised to go.
       await files.drop(file).catch(() => undefined);
     },
@@ -88,10 +100,6 @@ export function openStore(pool: pg.Pool, files: Files): Store {
         async (file) => (await pool.query('SELECT id FROM images WHERE file = $1', [file])).rowCount !== 0,
       ),
   };
-}
-
-function noProduct(id: string): Problem {
-  return new Problem(404, `there is no product ${id}`);
 }
 
 /** SQLSTATE of an error; pg's own errors (a broken socket) have none. */
@@ -109,9 +117,4 @@ function saidNo(error: unknown): boolean {
 /** It was deleted between the check and the insert. */
 function isMissingProduct(error: unknown): boolean {
   return sqlState(error) === '23503';
-}
-
-/** A positive bigint, as the sequence makes them. */
-function isId(text: string): boolean {
-  return /^[1-9][0-9]{0,18}$/.test(text) && BigInt(text) < 2n ** 63n;
 }

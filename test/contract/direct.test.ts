@@ -1,8 +1,8 @@
 import { openImageSides, type ImageSides } from '../support/image-sides.ts';
 import { imageContract } from './images.ts';
 
-/** The contract against both applications in this process: a failure here has a stack, and needs no `make up`. */
-describe('both sides of the images, without what stands around them', () => {
+/** The contract against the applications in this process: a failure here has a stack, and needs no `make up`. */
+describe('all sides of the images, without what stands around them', () => {
   let sides: ImageSides;
   before(async () => {
     sides = await openImageSides();
@@ -11,4 +11,5 @@ describe('both sides of the images, without what stands around them', () => {
   const cookie = (): string => sides.cookie;
   imageContract('the monolith’s app', { url: () => sides.monolith.url, cookie });
   imageContract('the image-api’s app', { url: () => sides.imageApi.url, cookie });
+  imageContract('the image-api’s app with its own data', { url: () => sides.ownImageApi.url, cookie });
 });

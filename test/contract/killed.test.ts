@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
-import { openImageSides, type ImageSides } from '../support/image-sides.ts';
+import { openImageSides, type ImageSide, type ImageSides } from '../support/image-sides.ts';
 import { freePorts } from '../../tools/processes.ts';
 import { until } from '../support/until.ts';
 import { photo } from './pictures.ts';
@@ -73,10 +73,11 @@ describe('images of a process that is killed', function () {
     }
   }
 
-  for (const [name, entry, env, settle] of [
+  for (const [name, entry, side, env, settle] of [
     [
       'image-api',
       'extracted/image-api/main.ts',
+      (): ImageSide => sides.imageApi,
       (port: number) => ({
         IMAGE_API_PORT: String(port),
         IMAGE_DATABASE_URL: sides.imageApiDatabaseUrl,
@@ -87,8 +88,22 @@ describe('images of a process that is killed', function () {
       async () => undefined,
     ],
     [
+      'image-api with its own data',
+      'extracted/image-api/main.ts',
+      (): ImageSide => sides.ownImageApi,
+      (port: number) => ({
+        IMAGE_API_PORT: String(port),
+        IMAGE_DATA: 'own',
+        IMAGE_DATABASE_URL: sides.ownImageApi.databaseUrl,
+        BLOB_URL: `file:${sides.ownImageApi.blobDir}`,
+        SHOP_URL: sides.monolith.url,
+      }),
+      () => sides.ownImageApi.sweep(),
+    ],
+    [
       'monolith',
       'monolith/main.ts',
+      (): ImageSide => sides.monolith,
       (port: number) => ({ MONOLITH_PORT: String(port), DATABASE_URL: sides.databaseUrl }),
       () => sides.monolith.sweep(),
     ],
@@ -104,11 +119,11 @@ describe('images of a process that is killed', function () {
         const exited = once(child!, 'exit');
         child!.kill('SIGKILL');
         await Promise.all([exited, ...work]);
-        assert.deepEqual((await sides.leftovers()).withoutFile, [], 'a row without its file');
+        assert.deepEqual((await side().leftovers()).withoutFile, [], 'a row without its file');
       }
       const url = await start(entry, env);
       await settle();
-      assert.deepEqual(await sides.leftovers(), { incoming: [], withoutRow: [], withoutFile: [] });
+      assert.deepEqual(await side().leftovers(), { incoming: [], withoutRow: [], withoutFile: [] });
       for (const location of kept) {
         const response = await fetch(url + location);
         assert.equal(response.status, 200, `${location} was acknowledged`);

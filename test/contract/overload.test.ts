@@ -12,7 +12,7 @@ describe('images under more wishes than can be met', function () {
   });
   after(() => sides?.close());
 
-  for (const name of ['monolith', 'imageApi'] as const) {
+  for (const name of ['monolith', 'imageApi', 'ownImageApi'] as const) {
     it(`says 503 and when to come back: ${name}`, async () => {
       const { url, errors } = sides[name];
       const body = new FormData();

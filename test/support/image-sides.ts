@@ -1,7 +1,5 @@
 import { once } from 'node:events';
-import { globSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
@@ -16,6 +14,9 @@ import { createReceive } from '../../extracted/image-api/upload.ts';
 import { createApp as createMonolith } from '../../monolith/app.ts';
 import { cleanUploads } from '../../monolith/images-store.ts';
 import { openSessions } from '../../monolith/sessions.ts';
+import { leftoversOf, type Leftovers } from './leftovers.ts';
+import { listening } from './listening.ts';
+import { openOwnImageApi, type OwnImageApi } from './own-image-api.ts';
 import { testDatabase, testPool } from './postgres.ts';
 
 export interface ImageSide {
@@ -24,12 +25,20 @@ export interface ImageSide {
   readonly errors: string[];
   /** Settles what was cut off, however young it is. */
   sweep(): Promise<void>;
+  /** As the owner of its tables. */
+  readonly pool: pg.Pool;
+  readonly table: 'images' | 'pictures';
+  readonly blobDir: string;
+  /** Files of its pictures' folder with their row or without, received or promised ones, rows without a file. */
+  leftovers(): Promise<Leftovers>;
 }
 
 export interface ImageSides {
   readonly monolith: ImageSide;
   readonly imageApi: ImageSide;
-  /** As the owner of the tables. */
+  /** The service again, with data of its own. */
+  readonly ownImageApi: OwnImageApi;
+  /** As the owner of the shared tables. */
   readonly pool: pg.Pool;
   readonly blobDir: string;
   /** Connection string with the service's own role. */
@@ -37,18 +46,16 @@ export interface ImageSides {
   readonly databaseUrl: string;
   /** A session of a customer. Product 1 exists. */
   readonly cookie: string;
-  /** What lies in the blob folder: files with their row or without, received or promised ones, rows without a file. */
-  leftovers(): Promise<{ incoming: string[]; withoutRow: string[]; withoutFile: string[] }>;
+  /** Of the shared folder. */
+  leftovers(): Promise<Leftovers>;
   close(): Promise<void>;
 }
 
-/** Both sides of the images in this process, on real sockets, one database and one folder, each with the role and the limits it has in life. */
+/** All sides of the images in this process, on real sockets, monolith and service on one database and one folder, each with the role and the limits it has in life. */
 export async function openImageSides(): Promise<ImageSides> {
   const database = await testDatabase({ migrate: ['monolith', 'image-api'] });
   const pool = testPool(database.url);
   const servicePool = testPool(database.urlFor('image_api'));
-  // Tests end connections on purpose.
-  for (const each of [pool, servicePool]) each.on('error', () => undefined);
   const blobDir = mkdtempSync(join(tmpdir(), 'images-'));
   await pool.query("INSERT INTO products (name, price_cents) VALUES ('Lantern', 1250)");
   const sessions = await openSessions(pool);
@@ -83,30 +90,28 @@ export async function openImageSides(): Promise<ImageSides> {
       log: logTo(logs.imageApi),
     }),
   );
+  const ownImageApi = await openOwnImageApi(monolith.url);
+  const leftovers = (): Promise<Leftovers> =>
+    leftoversOf(pool, 'SELECT file FROM images', blobDir, 'products');
+  const shared = { pool, table: 'images', blobDir, leftovers } as const;
   return {
     pool,
     blobDir,
+    leftovers,
+    ownImageApi,
     databaseUrl: database.url,
     imageApiDatabaseUrl: database.urlFor('image_api'),
     monolith: {
+      ...shared,
       url: monolith.url,
       errors: logs.monolith,
       sweep: () => cleanUploads({ pool, blobDir }, 0),
     },
-    imageApi: { url: imageApi.url, errors: logs.imageApi, sweep: () => store.sweep() },
+    imageApi: { ...shared, url: imageApi.url, errors: logs.imageApi, sweep: () => store.sweep() },
     cookie: `sid=${await sessions.issue({ id: '1', email: 'ana@example.com', name: 'Ana' })}`,
-    async leftovers() {
-      const { rows } = await pool.query<{ file: string }>('SELECT file FROM images');
-      const named = new Set(rows.map(({ file }) => file));
-      const there = globSync('products/*/*', { cwd: blobDir });
-      return {
-        incoming: globSync('incoming/*', { cwd: blobDir }),
-        withoutRow: there.filter((file) => !named.has(file)),
-        withoutFile: [...named].filter((file) => !there.includes(file)),
-      };
-    },
     async close() {
       check.stop();
+      await ownImageApi.close();
       for (const { server } of [imageApi, monolith]) {
         server.closeAllConnections();
         await once(server.close(), 'close');
@@ -116,10 +121,4 @@ export async function openImageSides(): Promise<ImageSides> {
       rmSync(blobDir, { recursive: true, force: true });
     },
   };
-}
-
-async function listening(app: RequestListener): Promise<{ server: Server; url: string }> {
-  const server = createServer(app).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
