@@ -15,7 +15,7 @@ const failed = (more: Partial<Failed>): Failed => ({
   isFallback: false,
   ...more,
 });
-const on = { connect: true, timeout: true, serverError: true };
+const on = { connect: true, timeout: true, serverError: true, missing: false };
 const route = { fallback: 'monolith', fallbackOn: on };
 const alone = { fallback: null, fallbackOn: on };
 
