@@ -158,6 +158,8 @@ export interface MovingBed {
   readonly writes: FeatureWrites;
   readonly bed: Testbed;
   readonly spool: string;
+  /** Serves with another flags.json from now on. */
+  use(flags: string): void;
   close(): Promise<void>;
 }
 
@@ -167,7 +169,8 @@ export async function movingBed(flags = CANARY(0)): Promise<MovingBed> {
   const service = await startSide('image-api');
   const { config, faults } = parseConfig(movingYaml(monolith.url, service.url), {});
   if (!config) throw new Error(JSON.stringify(faults));
-  const snapshot = buildSnapshot(config, flags, readFlags(flags, config).flags, new Set());
+  const snapshotOf = (text: string) => buildSnapshot(config, text, readFlags(text, config).flags, new Set());
+  let snapshot = snapshotOf(flags);
   const spool = mkdtempSync(join(tmpdir(), 'spool-'));
   clearSpool(spool);
   const writes = createWrites();
@@ -190,6 +193,7 @@ export async function movingBed(flags = CANARY(0)): Promise<MovingBed> {
     writes: writes.of('images', 'monolith', 'image-api'),
     bed,
     spool,
+    use: (text) => void (snapshot = snapshotOf(text)),
     async close() {
       await bed.close();
       await monolith.close();
