@@ -202,7 +202,7 @@ export class Exchange implements SocketOwner, AnswerOwner, Carrier {
     if (step === 'fallback') return void this.#fallBack();
     if (this.#relay.hasHead) return this.#end(true);
     if (isUnsent && this.#judge?.unsent()) return;
-    this.#tell(toldOf(kind, this.#it.route, this.#outcome.isFallback));
+    this.#tell(toldOf(kind, this.#it.route));
   }
 
   #fallBack(): null {

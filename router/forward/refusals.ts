@@ -27,7 +27,8 @@ export const TOLD = {
   homeDown: {
     status: 503,
     code: 'HOME_DOWN',
-    detail: 'the side that may write this can not be reached, and no other may; nothing was done, try again',
+    detail:
+      'the side that has this can not be reached, and no other may answer for it; nothing was done, try again',
   },
   homeMoves: {
     status: 503,
@@ -64,12 +65,8 @@ export const TOLD_OF_FAILURE: Readonly<Record<FailureKind, Told>> = {
 };
 
 /** What is told of a failure. Where rows move, a side that could not be reached may be the only one that has them: that is worth asking again. */
-export function toldOf(
-  kind: FailureKind,
-  route: Pick<Route, 'homes' | 'fallbackOn'>,
-  isFallback: boolean,
-): Told {
-  const isBound = route.homes !== null || (isFallback && route.fallbackOn.missing);
+export function toldOf(kind: FailureKind, { homes, fallbackOn }: Pick<Route, 'homes' | 'fallbackOn'>): Told {
+  const isBound = homes !== null || fallbackOn.missing;
   return isBound && (kind === 'connect' || kind === 'open') ? TOLD.homeDown : TOLD_OF_FAILURE[kind];
 }
 

@@ -7,6 +7,10 @@ const MEMORY_BYTES = 64 * 1024;
 /** Bytes that may wait for the disk before no more are taken. */
 const QUEUE_BYTES = 256 * 1024;
 const READ_BYTES = 64 * 1024;
+const JOINED_BYTES = 4 * 1024;
+
+/** Bytes that all bodies of this process have on the disk. */
+let onDisk = 0;
 
 const NAME = /^[0-9a-f]{24}\.body$/;
 
@@ -35,10 +39,14 @@ export class Spool {
   #isFull = false;
   #isClosed = false;
   #finished: (() => void) | null = null;
+  /** Bytes of it that count for all that lie on the disk. */
+  #charged = 0;
   readonly #folder: string;
+  readonly #maxOnDisk: number;
   readonly #owner: SpoolOwner;
 
-  constructor(folder: string, owner: SpoolOwner) {
+  constructor(folder: string, maxOnDisk: number, owner: SpoolOwner) {
+    this.#maxOnDisk = maxOnDisk;
     this.#folder = folder;
     this.#owner = owner;
   }
@@ -46,13 +54,29 @@ export class Spool {
   /** Takes a piece for good. False: no more for now. */
   write(piece: Buffer): boolean {
     this.size += piece.length;
-    if (this.#file === null && this.size <= MEMORY_BYTES) return (this.#memory.push(piece), true);
+    if (this.#isClosed) return true;
+    if (this.#file === null && this.size <= MEMORY_BYTES) return this.#remember(piece);
     if (this.#file === null && !this.#open()) return true;
+    const added = this.size - this.#charged;
+    onDisk += added;
+    this.#charged = this.size;
+    if (onDisk > this.#maxOnDisk) {
+      this.#fail(new Error('too many bodies wait on the disk'));
+      return true;
+    }
     this.#queue.push(piece);
     this.#queued += piece.length;
     this.#flush();
     this.#isFull = this.#queued > QUEUE_BYTES;
     return !this.#isFull;
+  }
+
+  /** Small pieces are joined: each one by itself would cost more than it holds. */
+  #remember(piece: Buffer): true {
+    const last = this.#memory.at(-1);
+    if (last && last.length < JOINED_BYTES) this.#memory.splice(-1, 1, Buffer.concat([last, piece]));
+    else this.#memory.push(piece);
+    return true;
   }
 
   #open(): boolean {
@@ -127,6 +151,8 @@ export class Spool {
   /** Forgets all of it. */
   close(): void {
     this.#isClosed = true;
+    onDisk -= this.#charged;
+    this.#charged = 0;
     this.#memory = [];
     this.#queue = [];
     if (this.#busy === 0) this.#closeFile();

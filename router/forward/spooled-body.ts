@@ -24,7 +24,7 @@ export class SpooledBody implements ByteSink, IncomingBody {
     at: { readonly folder: string; readonly now: number; readonly limits: Limits },
     owner: SpoolOwner,
   ) {
-    this.spool = new Spool(at.folder, owner);
+    this.spool = new Spool(at.folder, at.limits.spoolBytes, owner);
     this.#remaining = head.length;
     this.#limits = at.limits;
     this.#windowEnd = at.now + at.limits.bodyWindowMs;

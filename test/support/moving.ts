@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseConfig } from '../../router/config/parse.ts';
 import { readFlags } from '../../router/flags/read.ts';
 import { buildSnapshot } from '../../router/flags/snapshot.ts';
+import type { Limits } from '../../router/forward/limits.ts';
 import { clearSpool } from '../../router/forward/spool.ts';
 import { testbed, upstreamAt, type Testbed } from '../../router/forward/testbed.ts';
 import { createWrites, type FeatureWrites } from '../../router/metrics/writes.ts';
@@ -164,7 +165,7 @@ export interface MovingBed {
 }
 
 /** `flags` is the text of flags.json; default: canary at 0 %. */
-export async function movingBed(flags = CANARY(0)): Promise<MovingBed> {
+export async function movingBed(flags = CANARY(0), limits: Partial<Limits> = {}): Promise<MovingBed> {
   const monolith = await startSide('monolith');
   const service = await startSide('image-api');
   const { config, faults } = parseConfig(movingYaml(monolith.url, service.url), {});
@@ -184,7 +185,7 @@ export async function movingBed(flags = CANARY(0)): Promise<MovingBed> {
   const bed = await testbed(
     plan,
     [upstreamAt('monolith', monolith.url), upstreamAt('image-api', service.url)],
-    { spoolFolder: spool },
+    { spoolFolder: spool, limits },
   );
   return {
     origin: `http://127.0.0.1:${bed.listening.port}`,
