@@ -159,6 +159,8 @@ export interface MovingBed {
   readonly writes: FeatureWrites;
   readonly bed: Testbed;
   readonly spool: string;
+  /** What an operator was told. */
+  readonly logged: readonly string[];
   /** Serves with another flags.json from now on. */
   use(flags: string): void;
   close(): Promise<void>;
@@ -175,6 +177,7 @@ export async function movingBed(flags = CANARY(0), limits: Partial<Limits> = {})
   const spool = mkdtempSync(join(tmpdir(), 'spool-'));
   clearSpool(spool);
   const writes = createWrites();
+  const logged: string[] = [];
   const plan = createPipeline({
     snapshot: () => snapshot,
     overrideKey: null,
@@ -185,7 +188,7 @@ export async function movingBed(flags = CANARY(0), limits: Partial<Limits> = {})
   const bed = await testbed(
     plan,
     [upstreamAt('monolith', monolith.url), upstreamAt('image-api', service.url)],
-    { spoolFolder: spool, limits },
+    { spoolFolder: spool, limits, log: { error: (_fields, message) => void logged.push(message) } },
   );
   return {
     origin: `http://127.0.0.1:${bed.listening.port}`,
@@ -194,6 +197,7 @@ export async function movingBed(flags = CANARY(0), limits: Partial<Limits> = {})
     writes: writes.of('images', 'monolith', 'image-api'),
     bed,
     spool,
+    logged,
     use: (text) => void (snapshot = snapshotOf(text)),
     async close() {
       await bed.close();
