@@ -41,9 +41,8 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
   #pauses = 0;
   #heldSince = 0;
   #timer: NodeJS.Timeout | null = null;
-  /** What the last 421 said, and the one of the highest epoch. */
+  /** What the last 421 said. */
   #named: NamedHome | null = null;
-  #best: NamedHome | null = null;
   readonly #refused = new Set<string>();
   readonly #down = new Set<string>();
   /** How much of the body the exchange has. */
@@ -144,7 +143,6 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
     }
     this.#refused.add(this.#asked);
     this.#named = this.#homes.misdirected(path, fieldOf(head, 'strangler-home'));
-    if (this.#named !== null && this.#named.epoch >= (this.#best?.epoch ?? 0)) this.#best = this.#named;
     return true;
   }
 
@@ -153,7 +151,7 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
     const named = this.#named;
     if (named === null) this.#tell(TOLD.homeUnknown);
     else if (this.#down.has(named.upstream)) this.#tell(TOLD.homeDown);
-    else if (named.upstream === this.#asked || named.isMoving || this.#hops >= MAX_HOPS) this.#hold();
+    else if (named.upstream === this.#asked || named.isMoving || this.#hops >= MAX_HOPS) this.#hold(named);
     else {
       this.#hops++;
       this.#ask(named.upstream);
@@ -162,7 +160,7 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
   }
 
   /** It is being handed over, or each side takes the other one for the home, which is the same from outside. */
-  #hold(): void {
+  #hold(named: NamedHome): void {
     const now = this.#gateway.now();
     if (this.#pauses === 0) {
       this.#heldSince = now;
@@ -170,7 +168,7 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
     }
     const pause = PAUSES[this.#pauses++];
     if (pause === undefined || now + pause - this.#heldSince > MAX_HOLD) return this.#tell(TOLD.homeMoves);
-    this.#timer = setTimeout(() => this.#ask(this.#best!.upstream), pause);
+    this.#timer = setTimeout(() => this.#ask(named.upstream), pause);
   }
 
   /** Who is not there may not be the home at all: the other side knows, if it has not said so yet. */

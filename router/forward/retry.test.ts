@@ -69,6 +69,8 @@ describe('what follows a failure', () => {
     assert.equal(isUnwanted(421, false, false, on), true);
     assert.equal(isUnwanted(421, false, true, on), false);
     assert.equal(isUnwanted(404, true, false, on), false);
+    assert.equal(isUnwanted(404, true, false, { ...on, missing: true }), true);
+    assert.equal(isUnwanted(404, false, false, { ...on, missing: true }), false);
   });
 });
 

@@ -97,6 +97,14 @@ describe('writes of rows that move', () => {
     assert.deepEqual(done(), []);
   });
 
+  it('go back to a home that keeps its bucket after all', async () => {
+    let asked = 0;
+    bed.monolith.home = () => (++asked < 5 ? 'image-api; epoch=4; moving' : null);
+    bed.service.home = () => 'monolith; epoch=3';
+    const answer = await send(bed.origin, POST, { body });
+    assert.deepEqual([answer.status, answer.by, done().length], [201, 'monolith', 1]);
+  });
+
   it('follow a home of an older epoch too, when it does the write', async () => {
     bed.writes.homes.learn('product:1', { upstream: 'image-api', epoch: 7 });
     bed.service.home = () => 'monolith; epoch=2';
