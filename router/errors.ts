@@ -5,6 +5,7 @@ export const PROBLEMS = {
   NOT_FOUND: { status: 404, title: 'There is no such thing' },
   BAD_REQUEST: { status: 400, title: 'The request is not as expected' },
   REFUSED_BY_STAGE: { status: 409, title: 'The stage of the feature does not allow this' },
+  REFUSED_BY_DATA: { status: 409, title: 'Where the data of the feature is does not allow this' },
   NOT_WRITABLE: { status: 409, title: 'The flags can not be written' },
   STALE: { status: 412, title: 'The feature has changed since it was read' },
   TOO_LARGE: { status: 413, title: 'The body is too large' },

@@ -1,7 +1,8 @@
 import type { Snapshot } from './flags/snapshot.ts';
-import type { Plan, RequestHead } from './forward/plan.ts';
+import type { Plan, Refusal, RequestHead } from './forward/plan.ts';
 import { cookieValue } from './request/cookie.ts';
 import { decide } from './request/decide.ts';
+import { isMoving, type Moving } from './moving.ts';
 import { plansOf, type Plans, type TapFor } from './plans.ts';
 import { answerLink } from './request/link.ts';
 
@@ -14,6 +15,8 @@ export interface PipelineOptions {
   readonly newId: () => string;
   /** Shadowing; absent: none. */
   readonly tapFor?: TapFor;
+  /** For features whose rows move; absent: their writes are refused. */
+  readonly moving?: Moving;
 }
 
 /**
@@ -21,6 +24,7 @@ export interface PipelineOptions {
  * count. Synchronous: no request waits for anything but its upstream.
  */
 export function createPipeline(options: PipelineOptions): (head: RequestHead) => Plan {
+  const moving = options.moving ?? null;
   let plans: Plans | null = null;
   return (head) => {
     const snapshot = options.snapshot();
@@ -37,12 +41,25 @@ export function createPipeline(options: PipelineOptions): (head: RequestHead) =>
     const link = answerLink(snapshot, head, options.overrideKey, options.now);
     if (link) return link;
     const matched = head.readings === null ? snapshot.matcher.match(matchedMethod(head), head.path) : null;
-    const decision =
-      matched && decide(matched.feature, snapshot.config.default, head, options.overrideKey, options.now);
-    if (plans?.snapshot !== snapshot) plans = plansOf(snapshot, options.newId, options.tapFor);
+    const { default: monolith } = snapshot.config;
+    let decision = matched && decide(matched.feature, monolith, head, options.overrideKey, options.now);
+    if (decision !== null && isMoving(matched!)) {
+      if (moving !== null) decision = moving.decide(matched!, monolith, head, decision);
+      else if (matched!.route.effect === 'write') return NEEDS_ROUTER;
+    }
+    if (plans?.snapshot !== snapshot) plans = plansOf(snapshot, options.newId, options.tapFor, moving);
     return plans.route(matched, decision, missingCookie(snapshot, head), head.secure);
   };
 }
+
+/** A body that may have to be sent again is kept on the disk, which the middleware does not do. */
+const NEEDS_ROUTER: Refusal = {
+  refuse: {
+    status: 501,
+    code: 'MOVING_NEEDS_ROUTER',
+    detail: 'the data of this feature moves, and only a router carries writes meanwhile',
+  },
+};
 
 /** A preflight belongs to the method it asks about (Fetch standard, CORS-preflight request). */
 export function matchedMethod(head: Pick<RequestHead, 'method' | 'header'>): string {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import type { Config } from './config/schema.ts';
@@ -6,11 +7,14 @@ import { createDiscovery } from './discovery.ts';
 import type { Snapshot } from './flags/snapshot.ts';
 import { createDataPath } from './forward/datapath.ts';
 import { listen } from './forward/listener.ts';
+import { clearSpool } from './forward/spool.ts';
 import type { UpstreamStatus } from './forward/upstream.ts';
 import type { Counters } from './metrics/counters.ts';
 import { createDefaultAnswers, type DefaultAnswers } from './metrics/evidence.ts';
 import { createRequestLog } from './metrics/log.ts';
 import { createWindows, type Windows } from './metrics/windows.ts';
+import { createMoving } from './moving.ts';
+import { pinKey } from './pin-key.ts';
 import { createPipeline } from './pipeline.ts';
 import { shadowTaps } from './shadow-tap.ts';
 import { picturesFolder } from './shadow/pictures.ts';
@@ -59,13 +63,17 @@ export async function serveTraffic(options: TrafficOptions): Promise<Traffic> {
     onResult: windows.parity,
     log,
   });
+  const spoolFolder = join(options.stateDir, 'spool');
+  clearSpool(spoolFolder);
   const dataPath = createDataPath({
+    spoolFolder,
     plan: createPipeline({
       snapshot,
       overrideKey: env['STRANGLER_OVERRIDE_KEY'] || null,
       now,
       newId: randomUUID,
       tapFor: shadowTaps(shadow),
+      moving: createMoving({ writes: counters.writes, pinKey: pinKey(options.stateDir, env), now }),
     }),
     observe(observation) {
       counters.observe(observation);

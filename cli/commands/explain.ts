@@ -20,6 +20,12 @@ export async function explainCommand(method: string, path: string, options: Expl
     `  feature  ${found.feature ?? 'none'}${found.route ? ` (${found.route})` : ''}`,
     `  reason   ${found.reason}`,
     `  stage    ${found.stage ?? '-'}${found.stage === 'canary' ? `, ${percentText(found.percent)}` : ''}`,
+    ...(found.writeHome === null
+      ? []
+      : [
+          `  reads    ${found.readSide}`,
+          `  writes   ${found.writeHome} (the home, as far as this router knows)`,
+        ]),
     `  fallback ${found.fallback ?? 'none'}`,
     `  version  ${found.version}`,
   ]);

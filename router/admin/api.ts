@@ -105,7 +105,9 @@ export function createAdmin(parts: AdminParts): express.Express {
   app.get('/api/features/:name', (request, response) => {
     const feature = current.snapshot().features.get(request.params.name);
     if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${request.params.name}"`);
-    response.set('etag', etagOf(feature)).json(featureJson(current, feature, parts.ramp));
+    response
+      .set('etag', etagOf(feature))
+      .json(featureJson(current, feature, parts.ramp, parts.metrics.writes));
   });
   app.put('/api/features/:name/split', (request, response) => change(parts, request, response, 'shift'));
   for (const kind of ['promote', 'rollback', 'pause', 'resume', 'kill'] as const) {
@@ -113,8 +115,7 @@ export function createAdmin(parts: AdminParts): express.Express {
   }
   app.get(
     '/api/explain',
-    (request, response) =>
-      void response.json(explain(current.snapshot(), request.query, parts.overrideKey, parts.now)),
+    (request, response) => void response.json(explain(current.snapshot(), request.query, parts)),
   );
   app.get('/api/journal', (request, response) => {
     const limit = Number(request.query['limit'] ?? 100);
@@ -153,12 +154,14 @@ async function change(
     why,
   });
   await parts.dataPath.reached(parts.current.snapshot().version);
-  response.set('etag', etagOf(feature)).json(featureJson(parts.current, feature, parts.ramp));
+  response
+    .set('etag', etagOf(feature))
+    .json(featureJson(parts.current, feature, parts.ramp, parts.metrics.writes));
 }
 
 function features(parts: AdminParts): FeatureJson[] {
   return [...parts.current.snapshot().features.values()].map((feature) =>
-    featureJson(parts.current, feature, parts.ramp),
+    featureJson(parts.current, feature, parts.ramp, parts.metrics.writes),
   );
 }
 

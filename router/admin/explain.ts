@@ -1,8 +1,12 @@
+import type { FeatureConfig, RouteConfig } from '../config/schema.ts';
 import { Problem } from '../errors.ts';
 import type { Snapshot } from '../flags/snapshot.ts';
 import { canonicalTarget } from '../http/target.ts';
 import { matchedMethod } from '../pipeline.ts';
 import { decide } from '../request/decide.ts';
+import { subjectOf } from '../request/subject.ts';
+import { parseTemplate, type Template } from '../request/template.ts';
+import type { AdminParts } from './api.ts';
 import type { ExplainJson } from './protocol.ts';
 
 /**
@@ -12,8 +16,7 @@ import type { ExplainJson } from './protocol.ts';
 export function explain(
   snapshot: Snapshot,
   query: Readonly<Record<string, unknown>>,
-  overrideKey: string | null,
-  now: () => number,
+  { overrideKey, now, metrics }: Pick<AdminParts, 'overrideKey' | 'now' | 'metrics'>,
 ): ExplainJson {
   const one = (name: string): string | null => {
     const value = query[name];
@@ -27,7 +30,15 @@ export function explain(
   const headers = new Map([query['header'] ?? []].flat().map((line) => splitHeader(String(line))));
   const header = (name: string): string | undefined => headers.get(name);
   const canonical = canonicalTarget(target);
-  const base = { route: null, stage: null, percent: null, fallback: null, version: snapshot.version };
+  const base = {
+    route: null,
+    stage: null,
+    percent: null,
+    fallback: null,
+    readSide: null,
+    writeHome: null,
+    version: snapshot.version,
+  };
   if (canonical === null)
     return { ...base, feature: null, upstream: 'none', reason: 'REFUSED', path: target };
   const { path, readings } = canonical;
@@ -38,28 +49,40 @@ export function explain(
     return { ...base, feature: null, upstream: snapshot.config.default, reason: 'NO_ROUTE', path };
   const key = one('key');
   const asked = { method, path, host: one('host') ?? '', header };
-  const { feature, upstream, reason, stage, percent, version } = decide(
-    matched.feature,
-    snapshot.config.default,
-    asked,
-    overrideKey,
-    now,
-    () => key || null,
-  );
+  const monolith = snapshot.config.default;
+  const side = decide(matched.feature, monolith, asked, overrideKey, now, () => key || null);
+  const { config } = matched.feature;
+  const { effect, match } = matched.route;
+  const isMoving = config.data === 'moving';
+  const writes = isMoving ? metrics.writes.of(matched.feature.name, monolith, config.upstream) : null;
+  const writeHome = writes?.homes.of(subjectOf(named(config, matched.route))(path)) ?? null;
+  const isHome = writeHome !== null && effect === 'write';
   return {
-    feature,
-    upstream,
-    reason,
-    stage,
-    percent,
-    version,
-    route: matched.route.match,
+    feature: side.feature,
+    upstream: isHome ? writeHome : side.upstream,
+    reason: isHome ? 'HOME' : side.reason,
+    stage: side.stage,
+    percent: side.percent,
+    version: side.version,
+    route: match,
     fallback:
-      upstream === snapshot.config.default || matched.route.effect === 'write' || stage === 'retired'
+      side.upstream === monolith || effect === 'write' || side.stage === 'retired' || config.data === 'own'
         ? null
-        : snapshot.config.default,
+        : monolith,
+    readSide: isMoving ? side.upstream : null,
+    writeHome,
     path,
   };
+}
+
+/** A read says no entity; what its path names is what the writes call so. */
+function named(
+  { routes }: FeatureConfig,
+  { match, entity }: RouteConfig,
+): Pick<RouteConfig, 'match' | 'entity'> {
+  const entities = routes.map((route) => route.entity);
+  const { names } = parseTemplate(match) as Template;
+  return { match, entity: entity ?? names.find((name) => entities.includes(name)) };
 }
 
 function splitHeader(line: string): [string, string] {

@@ -39,7 +39,7 @@ export function createLive({ current, journal, windows, ramp, instances, now }: 
     return {
       at: new Date(now()).toISOString(),
       features: [...current.snapshot().features.values()].map((feature) => {
-        const { name, stage, percent, state, upstream, ...json } = featureJson(current, feature, ramp);
+        const { name, stage, percent, state, upstream, ...json } = featureJson(current, feature, ramp, null);
         const { sides } = windows.between(name, to - SECONDS * 1000, to);
         return {
           name,

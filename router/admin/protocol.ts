@@ -2,6 +2,7 @@ import type { FileStatus } from '../flags/current.ts';
 import type { Stage } from '../flags/stage.ts';
 import type { Entry } from '../journal/journal.ts';
 import type { GateResult } from '../ramp/gate.ts';
+import type { WritesView } from '../metrics/writes.ts';
 import type { RampView } from '../ramp/loop.ts';
 
 /** The JSON of the admin API: what the router answers, the CLI prints and a script relies on. */
@@ -22,6 +23,8 @@ export interface FeatureJson {
   readonly default: string;
   readonly flag: string;
   readonly data: string;
+  /** Of a feature whose data moves; else null. With workers: of all of them. */
+  readonly writes: WritesView | null;
   readonly routes: readonly string[];
   /** Set when the state folder says other than the flag file. */
   readonly drift: string | null;
@@ -67,6 +70,9 @@ export interface ExplainJson {
   readonly version: string;
   readonly route: string | null;
   readonly fallback: string | null;
+  /** While the data moves: who answers a read of this client, and who does the writes of what the path names. Else null. */
+  readonly readSide: string | null;
+  readonly writeHome: string | null;
   /** The path as it is decided on and forwarded. */
   readonly path: string;
 }

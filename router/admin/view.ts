@@ -1,6 +1,7 @@
 import { etagOf, viewOf } from '../flags/view.ts';
 import type { Current } from '../flags/current.ts';
 import type { DecidedFeature } from '../request/decide.ts';
+import type { Writes } from '../metrics/writes.ts';
 import type { Ramp } from '../ramp/loop.ts';
 import type { FeatureJson } from './protocol.ts';
 
@@ -9,6 +10,7 @@ export function featureJson(
   current: Current,
   feature: DecidedFeature,
   ramp: Pick<Ramp, 'view' | 'gates'>,
+  writes: Pick<Writes, 'of'> | null,
 ): FeatureJson {
   const { config, flag } = feature;
   const view = viewOf(feature);
@@ -25,6 +27,10 @@ export function featureJson(
     default: current.snapshot().config.default,
     flag: config.flag,
     data: config.data,
+    writes:
+      config.data === 'moving' && writes
+        ? writes.of(feature.name, current.snapshot().config.default, config.upstream).view()
+        : null,
     routes: config.routes.map((route) => route.match),
     drift: killedHere ? 'killed here, in the state folder; the flag file says ENABLED' : null,
     etag: etagOf(feature),

@@ -108,12 +108,6 @@ describe('strangler.yaml', () => {
     for (const wrong of [0, 65, 1.5]) assert.deepEqual(faultsOf(`workers: ${wrong}\n${GOOD}`), ['1 workers']);
   });
 
-  it('refuses what it does not do yet, rather than doing nothing in silence', () => {
-    assert.deepEqual(faultsOf(GOOD.replace('flag: images', 'flag: images\n    data: moving')), [
-      '11 features.images.data',
-    ]);
-  });
-
   it('reads how a feature is shadowed, and refuses what could cost too much or write twice', () => {
     const shadowed = (shadow: string): string =>
       GOOD.replace('flag: images', `flag: images\n    shadow: ${shadow}`);

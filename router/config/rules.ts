@@ -1,5 +1,6 @@
 import { parseTemplate, shapeOf } from '../request/template.ts';
 import type { Fault } from './fault.ts';
+import { checkMoving } from './moving-rules.ts';
 import { pathText, type Locate } from './locate.ts';
 import type { Config, FeatureConfig } from './schema.ts';
 
@@ -35,11 +36,8 @@ export function crossCheck(config: Config, locate: Locate): Findings {
       claim(shapes, shapeOf(template), path, 'the route', fault, locate);
       if (route.entity && !template.names.includes(route.entity))
         fault([...path.slice(0, -1), 'entity'], `"${route.match}" has no segment {${route.entity}}`);
-      if (route.shadowWrites && feature.data === 'shared')
-        fault(
-          [...path.slice(0, -1), 'shadowWrites'],
-          'the data is shared, so a repeated write would be a second write; it needs a service with data of its own',
-        );
+      if (route.shadowWrites && feature.data !== 'own')
+        fault([...path.slice(0, -1), 'shadowWrites'], NO_SHADOW_WRITES[feature.data]);
       if (route.effect === 'read' && !['GET', 'HEAD', 'OPTIONS'].includes(template.method)) {
         warn(
           findings,
@@ -59,11 +57,17 @@ export function crossCheck(config: Config, locate: Locate): Findings {
         [...at, 'gates', parity],
         'a parity gate without shadow: compares nothing by itself; only observations sent to the admin API feed it',
       );
-    if (feature.data !== 'shared')
-      fault([...at, 'data'], `"${feature.data}" is not supported yet: only "shared" is`);
+    if (feature.data === 'moving') checkMoving(name, feature, fault);
   }
   return findings;
 }
+
+/** Why a write can't be repeated at the shadow. */
+const NO_SHADOW_WRITES = {
+  shared:
+    'the data is shared, so a repeated write would be a second write; it needs a service with data of its own',
+  moving: 'the data moves, so the side that is not the home refuses the write; take it away until it is own',
+};
 
 function warn(findings: Findings, locate: Locate, path: readonly PropertyKey[], message: string): void {
   findings.warnings.push({ line: locate(path), path: pathText(path), message });

@@ -111,6 +111,27 @@ describe('changing a flag', () => {
     assert.equal((flagIn(dir)['metadata'] as Record<string, Json>)['targetingSetAside'], undefined);
   });
 
+  it('does not go back to an upstream that has the data no more', () => {
+    const { act, code, journal } = house({ stage: 'canary', data: 'own', ramp: 'running' });
+    act({ kind: 'shift', percent: 40 });
+    for (const action of [
+      { kind: 'kill' },
+      { kind: 'rollback', to: null },
+      { kind: 'rollback', to: 'off' },
+      { kind: 'shift', percent: 39 },
+      { kind: 'stepBack', percent: 1, numbers: null },
+    ] as const)
+      assert.equal(code(action), 'REFUSED_BY_DATA', action.kind);
+    assert.equal(act({ kind: 'shift', percent: 100 }).percent, 100);
+    assert.equal(act({ kind: 'promote' }).stage, 'live');
+    assert.equal(code({ kind: 'kill' }), 'REFUSED_BY_DATA');
+    assert.deepEqual(
+      journal.entries().map(({ action }) => action),
+      ['shift', 'shift', 'promote'],
+    );
+    assert.equal(house({ data: 'moving' }).act({ kind: 'kill' }).state, 'DISABLED');
+  });
+
   it('kills and resumes, each as often as wanted', () => {
     const { act, journal } = house();
     act({ kind: 'shift', percent: 30 });

@@ -64,6 +64,7 @@ export function changeFlag(parts: ChangeParts, request: ChangeRequest): DecidedF
     );
   checkMatch(request.ifMatch, feature);
   const { action } = request;
+  refuseByData(feature, action);
   if (action.kind === 'kill') refuseByStage(feature, { kind: 'kill' });
   if (action.kind === 'kill' && useStateFolder(current)) return killHere(parts, feature, request);
   if (action.kind === 'resume' && Object.hasOwn(current.kills(), feature.name))
@@ -93,6 +94,20 @@ function refuseByStage(feature: DecidedFeature, event: Parameters<typeof nextSta
   const result = nextStage(feature.flag.stage, event);
   if ('refused' in result) throw new Problem('REFUSED_BY_STAGE', `${feature.name}: ${result.refused}`);
   return result.stage;
+}
+
+/** The default upstream has no rows any more once the move is complete: going back to it would lose every write since. */
+function refuseByData({ name, config, flag }: DecidedFeature, action: Action): void {
+  if (config.data !== 'own') return;
+  const isBack =
+    action.kind === 'kill' ||
+    action.kind === 'rollback' ||
+    ('percent' in action && action.percent < (flag.percent ?? 100));
+  if (isBack)
+    throw new Problem(
+      'REFUSED_BY_DATA',
+      `${name}: its data is the service's own, the default upstream has none of it; reverse first (strangler move)`,
+    );
 }
 
 /** What the gates before the next stage say; throws when one does not pass: too little data is no yes. */

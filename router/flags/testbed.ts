@@ -9,11 +9,15 @@ import { loadCurrent, type Current } from './current.ts';
 import { plainSplit, type Json } from './targeting.ts';
 import { etagOf, viewOf } from './view.ts';
 
-const YAML = (writable: boolean, ramp: boolean): string => `flags: { file: flags.json, writable: ${writable} }
+const YAML = (
+  writable: boolean,
+  ramp: boolean,
+  data: string,
+): string => `flags: { file: flags.json, writable: ${writable} }
 upstreams: { monolith: { url: http://127.0.0.1:1 }, image-api: { url: http://127.0.0.1:2 } }
 default: monolith
 features:
-  images: { upstream: image-api, flag: images, key: [{ header: x }], routes: [{ match: "GET /images/{id}", effect: read }]${ramp ? ', ramp: { steps: [1, 100] }' : ''} }
+  images: { upstream: image-api, flag: images, data: ${data}, key: [{ header: x }], routes: [{ match: "GET /images/{id}", effect: read }]${ramp ? ', ramp: { steps: [1, 100] }' : ''} }
 `;
 /** One feature with its files in a temporary folder, which `close` removes; for tests. */
 export interface House {
@@ -31,15 +35,17 @@ export function house({
   writable = true,
   ramp = null,
   gates = [],
+  data = 'shared',
 }: {
   stage?: string;
   targeting?: Json;
   writable?: boolean;
   ramp?: string | null;
   gates?: readonly GateResult[];
+  data?: string;
 } = {}): House {
   const dir = mkdtempSync(join(tmpdir(), 'change-'));
-  writeFileSync(join(dir, 'strangler.yaml'), YAML(writable, ramp !== null));
+  writeFileSync(join(dir, 'strangler.yaml'), YAML(writable, ramp !== null, data));
   const flag = {
     state: 'ENABLED',
     variants: { monolith: 'monolith', 'image-api': 'image-api' },

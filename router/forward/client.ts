@@ -3,7 +3,8 @@ import { FAULT, faultOf } from '../http/faults.ts';
 import type { Peer } from '../http/forwarded.ts';
 import { cannotEnd, readHead, type ReceivedHead } from '../http/head.ts';
 import { readClient, type ClientReader } from './client-socket.ts';
-import { Exchange } from './exchange.ts';
+import type { Asker, Carrier } from './asker.ts';
+import { carrierOf } from './carrier.ts';
 import type { Gateway } from './gateway.ts';
 import { reportOwn } from './outcome.ts';
 import { problem, writeOwn, type OwnAnswer } from './own-answer.ts';
@@ -20,14 +21,15 @@ const NOT_READ: Partial<Request> = {};
  * One client's connection. It cuts the byte stream into requests, one at a time: the head behind an exchange is looked at when the exchange
  * is over, so pipelined requests are answered in order and a fault in one is no fault in the one before it.
  */
-export class ClientConnection implements ClientReader {
+export class ClientConnection implements ClientReader, Asker {
   readonly socket: Socket;
+  readonly source: Socket;
   /** Not TLS: what is written is mostly taken by the kernel at once. */
   readonly isPlain: boolean;
   readonly peer: Peer;
   readonly hosts = new HostMemory();
   #state: number = STATE.idle;
-  #exchange: Exchange | null = null;
+  #exchange: Carrier | null = null;
   #request: Request | null = null;
   #head: ReceivedHead | null = null;
   /** What was received and not yet looked at. */
@@ -50,6 +52,7 @@ export class ClientConnection implements ClientReader {
     this.#deadline = gateway.now() + gateway.limits.headMs;
     const socket = readClient(accepted, this);
     this.socket = socket;
+    this.source = socket;
     socket.on('drain', () => this.#exchange?.clientDrained());
     socket.on('end', () => this.#ended());
     socket.on('close', () => this.#closed());
@@ -105,7 +108,7 @@ export class ClientConnection implements ClientReader {
     if ('reply' in request.outcome) return this.#own(request, request.outcome.reply);
     if (head.isWebSocket) return this.#upgrade(request, request.outcome);
     const forwarding = { ...request, head, route: request.outcome, isTrusted: this.peer.isTrusted };
-    this.#exchange = new Exchange(this.#gateway, this, forwarding);
+    this.#exchange = carrierOf(this.#gateway, this, forwarding);
     this.#exchange.start();
   }
 
@@ -157,7 +160,6 @@ export class ClientConnection implements ClientReader {
     return !head.keepAlive || hasRest || this.#gateway.isDraining();
   }
 
-  /** Hands the exchange what has come of its body. */
   deliverBody(): void {
     const exchange = this.#exchange;
     const pending = this.#pending;
@@ -179,7 +181,6 @@ export class ClientConnection implements ClientReader {
     return !body!.holdsPieces;
   }
 
-  /** The exchange is over: the next request, or the end. */
   over(closes: boolean): void {
     this.#exchange = null;
     this.#request = null;

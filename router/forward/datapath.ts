@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Socket } from 'node:net';
 import { createIds, type Randomness } from '../http/ids.ts';
@@ -26,6 +27,8 @@ export interface DataPathOptions {
   readonly now?: () => number;
   /** In [0, 1): for choosing instances. */
   readonly random?: () => number;
+  /** Folder for bodies that may have to be sent again; default: the system's temporary one. It must be there. */
+  readonly spoolFolder?: string;
   /** For request ids. */
   readonly randomBytes?: Randomness;
 }
@@ -77,6 +80,7 @@ export function createDataPath(options: DataPathOptions): DataPath {
     isTrusted: (address) => isTrusted(address),
     isDraining: () => isDraining,
     newId: createIds(options.randomBytes),
+    spoolFolder: options.spoolFolder ?? tmpdir(),
     get upgrades() {
       return upgrades;
     },

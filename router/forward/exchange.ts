@@ -2,14 +2,14 @@ import type { AnswerHead } from '../http/answer.ts';
 import { faultOf } from '../http/faults.ts';
 import { addedLines, isLast } from './answer-lines.ts';
 import { AnswerRelay, type AnswerOwner } from './answer-relay.ts';
-import type { ClientConnection } from './client.ts';
+import type { Asker, Carrier, Judge } from './asker.ts';
 import type { Gateway } from './gateway.ts';
 import { Outcome } from './outcome.ts';
 import { problem } from './own-answer.ts';
-import { TOLD, TOLD_OF_FAILURE, refusalOf, type Told } from './refusals.ts';
+import { TOLD, refusalOf, toldOf, type Told } from './refusals.ts';
 import { RequestBody, hasBody, sendHead } from './request-body.ts';
 import type { Forwarding } from './request.ts';
-import { afterFailure, isSafe, isUnwanted, mayFallBack, type FailureKind } from './retry.ts';
+import { isSafe, isUnwanted, type FailureKind } from './retry.ts';
 import type { SocketOwner } from './upstream-socket.ts';
 import { Visit } from './visit.ts';
 
@@ -19,7 +19,7 @@ const PHASE = { connecting: 0, sending: 1, waiting: 2, answering: 3, flushing: 4
  * One request and its answer. It asks the decided upstream, asks again or elsewhere as retry.ts says, relays the answer, and reports once. It
  * never decides anything about HTTP: the codec did that before, or does it in RequestBody and AnswerRelay.
  */
-export class Exchange implements SocketOwner, AnswerOwner {
+export class Exchange implements SocketOwner, AnswerOwner, Carrier {
   readonly body: RequestBody | null;
   /** When the current phase has lasted too long. */
   #deadline = Infinity;
@@ -31,24 +31,26 @@ export class Exchange implements SocketOwner, AnswerOwner {
   readonly #isReplayable: boolean;
   readonly #relay: AnswerRelay;
   readonly #gateway: Gateway;
-  readonly #client: ClientConnection;
+  readonly #client: Asker;
   readonly #it: Forwarding;
+  readonly #judge: Judge | null;
 
-  constructor(gateway: Gateway, client: ClientConnection, it: Forwarding) {
+  constructor(gateway: Gateway, client: Asker, it: Forwarding, judge: Judge | null = null) {
     this.#gateway = gateway;
     this.#client = client;
     this.#it = it;
+    this.#judge = judge;
     this.body = hasBody(it.head) ? new RequestBody(it.head, it.route.maxBody, gateway.limits) : null;
-    this.#isReplayable = this.body === null && isSafe(it.head.method);
+    this.#isReplayable = this.body === null && judge === null && isSafe(it.head.method);
     this.#outcome = new Outcome(gateway, it.view, it.route, it.ids.requestId, it.startedAt);
     this.#relay = new AnswerRelay(this, client, it.head, this.#outcome, gateway.limits);
   }
 
   start(): void {
-    const { maxBody, responseTimeout, upstream } = this.#it.route;
-    if (maxBody !== null && this.#it.head.length > maxBody) return this.#tell(TOLD.bodyTooLarge);
-    if (responseTimeout !== null && !this.body) this.#totalEnd = this.#it.startedAt + responseTimeout;
-    this.#enter(upstream, this.#it.startedAt);
+    const { route, head, startedAt } = this.#it;
+    if (route.maxBody !== null && head.length > route.maxBody) return this.#tell(TOLD.bodyTooLarge);
+    if (route.responseTimeout !== null && !this.body) this.#totalEnd = startedAt + route.responseTimeout;
+    this.#enter(route.upstream, this.#judge === null ? startedAt : this.#gateway.now());
   }
 
   #enter(name: string, now: number): void {
@@ -87,34 +89,32 @@ export class Exchange implements SocketOwner, AnswerOwner {
   /** The whole request has been handed over: the upstream's time begins. */
   #sent(now: number): void {
     const visit = this.#visit!;
-    const { fallback, fallbackOn, responseTimeout } = this.#it.route;
+    const { route } = this.#it;
     if (this.body !== null) {
       this.body.flush();
       visit.end = now + visit.upstream.options.timeouts.response;
-      if (responseTimeout !== null) this.#totalEnd = now + responseTimeout;
+      if (route.responseTimeout !== null) this.#totalEnd = now + route.responseTimeout;
     }
     if (this.#phase >= PHASE.answering) return;
     this.#phase = PHASE.waiting;
-    const isReplayable = this.#isReplayable;
-    const hasFallback = isReplayable && !this.#outcome.isFallback && fallback !== null && fallbackOn.timeout;
-    this.#deadline = visit.deadline(now, this.#totalEnd, isReplayable, hasFallback);
+    const next = this.#outcome.isFallback ? null : route;
+    this.#deadline = visit.deadline(now, this.#totalEnd, this.#isReplayable, next);
   }
 
-  /** The client sent a piece of the body. Returns what is behind the body; null: nothing, or a fault. */
   pushBody(piece: Buffer): Buffer | null {
     const body = this.body!;
     const now = this.#gateway.now();
     const end = body.push(piece, now);
     if (end < 0) this.refuseBody(faultOf(end));
     else if (body.isDone) this.#sent(now);
-    else if (body.isBlocked) this.#client.socket.pause();
+    else if (body.isBlocked) this.#client.source.pause();
     return end < 0 || end === piece.length ? null : piece.subarray(end);
   }
 
   drained(): void {
     if (this.body?.isBlocked !== true) return;
     this.body.unblock(this.#gateway.now());
-    this.#client.socket.resume();
+    this.#client.source.resume();
   }
 
   received(buffer: Buffer, from: number, to: number): void {
@@ -126,7 +126,6 @@ export class Exchange implements SocketOwner, AnswerOwner {
     if (this.#relay.isBlocked) socket.socket.pause();
   }
 
-  /** The client has taken all that was written to it. */
   clientDrained(): void {
     if (!this.#relay.isBlocked) return;
     this.#relay.isBlocked = false;
@@ -138,11 +137,13 @@ export class Exchange implements SocketOwner, AnswerOwner {
   accept(head: AnswerHead, isUntilClose: boolean): string | null {
     const { route } = this.#it;
     this.#outcome.upstreamDid(head.status, null);
-    const mayReplace = route.fallback !== null && !this.#outcome.isFallback && !this.#relay.hasBegun;
-    if (mayReplace && isUnwanted(head.status, this.#isReplayable, this.body !== null, route.fallbackOn)) {
+    if (this.#judge?.declines(head)) {
       this.#leave('success');
-      return this.#fallBack();
+      return this.#judge.goOn();
     }
+    const mayReplace = route.fallback !== null && !this.#outcome.isFallback && !this.#relay.hasBegun;
+    if (mayReplace && isUnwanted(head.status, this.#isReplayable, this.body !== null, route.fallbackOn))
+      return this.#fallBack();
     this.#phase = PHASE.answering;
     this.#outcome.answering(head);
     const isDone = this.body === null || this.body.isDone;
@@ -173,9 +174,7 @@ export class Exchange implements SocketOwner, AnswerOwner {
 
   tick(now: number): void {
     if (this.#phase < PHASE.answering && this.body?.isTooSlow(now)) return this.refuseBody(TOLD.bodyTooSlow);
-    const isUpstreamSlow =
-      this.#phase === PHASE.sending &&
-      this.body!.isStuck(now, this.#visit!.upstream.options.timeouts.response);
+    const isUpstreamSlow = this.#phase === PHASE.sending && this.#visit!.isStuck(this.body!, now);
     if ((now < this.#deadline && !isUpstreamSlow) || this.#outcome.isReported) return;
     if (this.#relay.isBlocked) return this.#end(true);
     this.fail(this.#phase === PHASE.connecting ? 'connect' : 'timeout');
@@ -186,27 +185,28 @@ export class Exchange implements SocketOwner, AnswerOwner {
     const visit = this.#visit;
     if (visit === null) return;
     const now = this.#gateway.now();
-    const { instance } = visit;
-    const { hasBegun, hasHead, hasReceived } = this.#relay;
-    const isReplayable = this.#isReplayable;
-    const tried = visit.tried(kind, now, hasReceived);
-    const time = { isUnsent: this.#phase === PHASE.connecting, hasTime: now < this.#totalEnd };
-    const failed = { ...tried, ...time, hasBegun, isFallback: this.#outcome.isFallback, isReplayable };
-    let step = afterFailure(failed, this.#it.route);
-    if (step === 'other' && !visit.upstream.budget.take(now))
-      step = mayFallBack(failed, this.#it.route) ? 'fallback' : 'tell';
+    const tried = visit.tried(kind, now, this.#relay);
+    const isUnsent = this.#phase === PHASE.connecting;
+    const here = { isUnsent, hasTime: now < this.#totalEnd, isReplayable: this.#isReplayable };
+    const step = visit.afterwards(
+      { ...tried, ...here, isFallback: this.#outcome.isFallback },
+      this.#it.route,
+      now,
+    );
     visit.drop(tried.isStale ? null : 'failure', now);
     this.#relay.restart();
-    if (step === 'again') return this.#ask(instance!, false, now);
-    if (step === 'other') return this.#ask(tried.other!, isReplayable, now);
-    this.#outcome.upstreamDid(hasHead ? this.#outcome.status : 0, kind);
+    if (step === 'again') return this.#ask(tried.same!, false, now);
+    if (step === 'other') return this.#ask(tried.other!, this.#isReplayable, now);
+    this.#outcome.upstreamDid(this.#relay.hasHead ? this.#outcome.status : 0, kind);
     this.#leave(null);
     if (step === 'fallback') return void this.#fallBack();
-    if (hasHead) return this.#end(true);
-    this.#tell(TOLD_OF_FAILURE[kind]);
+    if (this.#relay.hasHead) return this.#end(true);
+    if (isUnsent && this.#judge?.unsent()) return;
+    this.#tell(toldOf(kind, this.#it.route));
   }
 
   #fallBack(): null {
+    this.#leave('success');
     this.#outcome.isFallback = true;
     this.#enter(this.#it.route.fallback!, this.#gateway.now());
     return null;

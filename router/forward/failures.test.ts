@@ -79,7 +79,7 @@ describe('failures', () => {
     });
     it(`${name}: no fallback when the route says so`, async () => {
       serve = onData;
-      plan = { ...plan, fallbackOn: { connect: false, timeout: false, serverError: false } };
+      plan = { ...plan, fallbackOn: { connect: false, timeout: false, serverError: false, missing: false } };
       assert.match(await ask(), / 50[234] /);
       assert.equal(monolith.connections, 0);
     });

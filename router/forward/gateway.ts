@@ -22,6 +22,8 @@ export interface Gateway {
   readonly isDraining: () => boolean;
   /** Random hexadecimal text of so many bytes. */
   readonly newId: (bytes: number) => string;
+  /** Where bodies are kept that may have to be sent again. */
+  readonly spoolFolder: string;
   readonly upgrades: UpgradeLane;
   readonly log: GatewayLog;
 }

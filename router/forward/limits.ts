@@ -24,6 +24,8 @@ export interface Limits {
   readonly trailerBytes: number;
   /** Bytes that a client may send ahead of its answers before it is no longer read. */
   readonly pipelineBytes: number;
+  /** Bytes of request bodies that may lie on the disk at the same time, because they may have to be sent again. */
+  readonly spoolBytes: number;
   /** Unused connections kept to one instance of an upstream. */
   readonly idleSockets: number;
   /** While draining: how long an idle connection may still bring its last request. */
@@ -43,6 +45,7 @@ export const DEFAULT_LIMITS: Limits = {
   answerIdleMs: 300_000,
   trailerBytes: 8 * 1024,
   pipelineBytes: 64 * 1024,
+  spoolBytes: 2 * 1024 * 1024 * 1024,
   idleSockets: 256,
   drainGraceMs: 2000,
 };

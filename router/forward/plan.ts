@@ -58,6 +58,8 @@ export interface Route {
     readonly connect: boolean;
     readonly timeout: boolean;
     readonly serverError: boolean;
+    /** 404: the rows move, and the other side may have what this one has not yet. */
+    readonly missing: boolean;
   };
   /** Longest request body in bytes; a longer one is answered with 413. null: no limit of its own. */
   readonly maxBody: number | null;
@@ -73,8 +75,37 @@ export interface Route {
   readonly serverTiming: string | null;
   /** Looks on at some exchanges of this route, to repeat and compare them elsewhere; null: nobody does. */
   readonly tap: Tap | null;
+  /** A write of rows that move: only the side that is their home does it. Null for everything else. */
+  readonly homes: WriteHomes | null;
   /** Whatever the decider wants to see again in the observation (feature, reason, stage, version). */
   readonly decision: unknown;
+}
+
+/** What a side says that is not the home (`Strangler-Home: NAME; epoch=N[; moving]`). */
+export interface NamedHome {
+  readonly upstream: string;
+  /** Rises with every handover. */
+  readonly epoch: number;
+  /** It is being handed over at this moment: neither side takes the write yet. */
+  readonly isMoving: boolean;
+}
+
+/** Where the writes of one route are done. `path` is the request's: what is written differs, the route is the same. */
+export interface WriteHomes {
+  /** The two upstreams that may be asked. */
+  readonly sides: readonly string[];
+  /** The same write at one of them. */
+  at(upstream: string): Route;
+  /** A side has answered 421, with this Strangler-Home. Null when that is no answer at all: it names no home of these. */
+  misdirected(path: string, value: string | null): NamedHome | null;
+  /** A side has done the write; `named` is what the other one said before, if it was asked. */
+  settled(path: string, upstream: string, named: NamedHome | null): void;
+  /** A write begins to wait for the end of a handover. */
+  held(): void;
+  /** So many bytes of a body were written to disk. */
+  spooled(bytes: number): void;
+  /** Set-Cookie value that lets the client read where it has written. */
+  pin(upstream: string): string;
 }
 
 /** Asked once a request whether somebody looks on. */

@@ -1,3 +1,4 @@
+import type { Route } from './plan.ts';
 import type { FailureKind } from './retry.ts';
 
 /** An error that the data path answers with. */
@@ -23,6 +24,27 @@ export const TOLD = {
     code: 'TOO_MANY_CONNECTIONS',
     detail: 'the server has as many connections as it takes; try again',
   },
+  homeDown: {
+    status: 503,
+    code: 'HOME_DOWN',
+    detail:
+      'the side that has this can not be reached, and no other may answer for it; nothing was done, try again',
+  },
+  homeMoves: {
+    status: 503,
+    code: 'HOME_MOVES',
+    detail: 'what this writes is being handed over to the other side; nothing was done, try again',
+  },
+  homeUnknown: {
+    status: 502,
+    code: 'HOME_UNKNOWN',
+    detail: 'the upstream refused the write as not its own, without a valid Strangler-Home; nothing was done',
+  },
+  noSpool: {
+    status: 503,
+    code: 'NO_SPOOL',
+    detail: 'the body could not be kept on the disk of the router; nothing was done, try again',
+  },
 } as const satisfies Record<string, Told>;
 
 /** What it is told when the upstream failed. */
@@ -41,6 +63,12 @@ export const TOLD_OF_FAILURE: Readonly<Record<FailureKind, Told>> = {
     detail: 'the upstream fails and is left alone for a moment; try again',
   },
 };
+
+/** What is told of a failure. Where rows move, a side that could not be reached may be the only one that has them: that is worth asking again. */
+export function toldOf(kind: FailureKind, { homes, fallbackOn }: Pick<Route, 'homes' | 'fallbackOn'>): Told {
+  const isBound = homes !== null || fallbackOn.missing;
+  return isBound && (kind === 'connect' || kind === 'open') ? TOLD.homeDown : TOLD_OF_FAILURE[kind];
+}
 
 /** Why nothing more may be sent to an upstream; null when something may. */
 export function refusalOf(

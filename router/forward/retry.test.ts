@@ -15,7 +15,7 @@ const failed = (more: Partial<Failed>): Failed => ({
   isFallback: false,
   ...more,
 });
-const on = { connect: true, timeout: true, serverError: true };
+const on = { connect: true, timeout: true, serverError: true, missing: false };
 const route = { fallback: 'monolith', fallbackOn: on };
 const alone = { fallback: null, fallbackOn: on };
 
@@ -69,6 +69,8 @@ describe('what follows a failure', () => {
     assert.equal(isUnwanted(421, false, false, on), true);
     assert.equal(isUnwanted(421, false, true, on), false);
     assert.equal(isUnwanted(404, true, false, on), false);
+    assert.equal(isUnwanted(404, true, false, { ...on, missing: true }), true);
+    assert.equal(isUnwanted(404, false, false, { ...on, missing: true }), false);
   });
 });
 

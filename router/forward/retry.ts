@@ -57,12 +57,13 @@ export function isSafe(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
-/** True when the fallback's answer is better than this one. 421 promises that nothing was done (RFC 9110 section 15.5.20), so a write may go on. */
+/** True when the fallback's answer is better than this one: it failed, or it has not what the other side may have. 421 promises that nothing was done (RFC 9110 section 15.5.20), so a write may go on. */
 export function isUnwanted(
   status: number,
   isReplayable: boolean,
   hasBody: boolean,
   on: Route['fallbackOn'],
 ): boolean {
-  return (status >= 500 && isReplayable && on.serverError) || (status === 421 && !hasBody);
+  if (status === 421) return !hasBody;
+  return isReplayable && ((status >= 500 && on.serverError) || (status === 404 && on.missing));
 }

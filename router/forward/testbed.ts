@@ -17,7 +17,7 @@ export function routeTo(upstream: string, more: Partial<Route> = {}): Route {
   return {
     upstream,
     fallback: null,
-    fallbackOn: { connect: true, timeout: true, serverError: true },
+    fallbackOn: { connect: true, timeout: true, serverError: true, missing: false },
     maxBody: null,
     responseTimeout: null,
     stripHeaders: [],
@@ -25,6 +25,7 @@ export function routeTo(upstream: string, more: Partial<Route> = {}): Route {
     issueCookie: null,
     serverTiming: null,
     tap: null,
+    homes: null,
     decision: null,
     ...more,
   };

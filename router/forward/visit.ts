@@ -1,7 +1,9 @@
 import type { BreakerEvent } from '../instances/breaker.ts';
 import type { Instance } from '../instances/instance.ts';
 import { tryDeadline } from './deadline.ts';
-import type { Failed, FailureKind } from './retry.ts';
+import type { Route } from './plan.ts';
+import type { RequestBody } from './request-body.ts';
+import { afterFailure, mayFallBack, type Failed, type FailureKind } from './retry.ts';
 import type { Upstream } from './upstream.ts';
 import { UpstreamSocket, type SocketOwner } from './upstream-socket.ts';
 
@@ -40,8 +42,9 @@ export class Visit {
     return this.isReused;
   }
 
-  /** When the try that waits for its answer is given up. */
-  deadline(now: number, total: number, isReplayable: boolean, hasFallback: boolean): number {
+  /** When the try that waits for its answer is given up. `next` is the route if its fallback is still to come. */
+  deadline(now: number, total: number, isReplayable: boolean, next: Route | null): number {
+    const hasFallback = isReplayable && next !== null && next.fallback !== null && next.fallbackOn.timeout;
     const hasOther = isReplayable && this.tries === 1 && this.choose(now) !== null;
     return tryDeadline({ now, total, visit: this.end, hasOther, hasFallback });
   }
@@ -59,11 +62,38 @@ export class Visit {
   tried(
     kind: FailureKind,
     now: number,
-    hasReceived: boolean,
-  ): Pick<Failed, 'kind' | 'isStale' | 'tries' | 'hasOther'> & { other: Instance | null } {
+    { hasReceived, hasBegun }: { readonly hasReceived: boolean; readonly hasBegun: boolean },
+  ): Pick<Failed, 'kind' | 'isStale' | 'tries' | 'hasOther' | 'hasBegun'> & {
+    other: Instance | null;
+    same: Instance | null;
+  } {
     const other = kind === 'open' ? null : this.choose(now);
     const isStale = this.isReused && kind === 'reset' && !hasReceived;
-    return { kind, isStale, tries: this.tries, hasOther: other !== null, other };
+    return {
+      kind,
+      isStale,
+      tries: this.tries,
+      hasOther: other !== null,
+      other,
+      same: this.instance,
+      hasBegun,
+    };
+  }
+
+  /** What follows a failed try here. Another instance costs the budget; without one left it is the fallback's turn, if there is one. */
+  afterwards(
+    failed: Failed,
+    route: Pick<Route, 'fallback' | 'fallbackOn'>,
+    now: number,
+  ): ReturnType<typeof afterFailure> {
+    const step = afterFailure(failed, route);
+    if (step !== 'other' || this.upstream.budget.take(now)) return step;
+    return mayFallBack(failed, route) ? 'fallback' : 'tell';
+  }
+
+  /** True when the upstream has not taken the body for longer than it may take to answer. */
+  isStuck(body: RequestBody, now: number): boolean {
+    return body.isStuck(now, this.upstream.options.timeouts.response);
   }
 
   /** Ends the current try; null: its end says nothing about the instance. */

@@ -66,6 +66,17 @@ export function bodyOf(head: AnswerHead, method: string): number {
   return head.length === 0 ? BODY.none : BODY.length;
 }
 
+/** Value of the one field of that name (lower-case, `strangler-…`); null when there is none, or more than one. */
+export function fieldOf({ bytes, fields }: AnswerHead, name: string): string | null {
+  let value: string | null = null;
+  for (let index = 0; index < fields.count; index++) {
+    if (fields.ids[index] !== FIELD.strangler || !fields.isNamed(bytes, index, name)) continue;
+    if (value !== null) return null;
+    value = fields.value(bytes, index);
+  }
+  return value;
+}
+
 /** True when the answer is a page and no shared cache may keep it (RFC 9111 section 5.2.2): the only kind that may carry a cookie of ours. */
 export function isPrivatePage(head: AnswerHead): boolean {
   const { bytes, fields } = head;

@@ -4,9 +4,12 @@ import type { Decision } from '../request/decide.ts';
 import type { Reporter } from './reporter.ts';
 import { createTally } from './tally.ts';
 import { createTraffic } from './traffic.ts';
+import { createWrites, type Writes } from './writes.ts';
 
 export interface Counters {
   observe(observation: Observation): void;
+  /** Writes of rows that move: their homes, and what was counted. */
+  readonly writes: Writes;
   /** For counting in one process and showing in another. */
   readonly reporters: readonly Reporter[];
 }
@@ -16,7 +19,9 @@ export function createCounters(registry: Registry): Counters {
   const registers = [registry];
   const traffic = createTraffic();
   // The library's type wants its own classes; what it calls is `name` and `get`.
-  for (const metric of traffic.metrics) registry.registerMetric(metric as unknown as Counter);
+  const writes = createWrites();
+  for (const metric of [...traffic.metrics, ...writes.metrics])
+    registry.registerMetric(metric as unknown as Counter);
   const failures = createTally(
     new Counter({
       name: 'strangler_upstream_failures_total',
@@ -36,7 +41,8 @@ export function createCounters(registry: Registry): Counters {
     'aborted',
   );
   return {
-    reporters: [traffic, failures, aborted],
+    writes,
+    reporters: [traffic, failures, aborted, writes],
     observe(observation) {
       traffic.observe(observation);
       const { route, own } = observation;

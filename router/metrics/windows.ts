@@ -211,7 +211,7 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
 const NONE = Symbol('no feature');
 
 /** Reasons that take a request out of the comparison: who has no key, or chose a side, is not like those whose side was drawn. */
-const APART: readonly Decision['reason'][] = ['NO_KEY', 'OVERRIDE'];
+const APART: readonly Decision['reason'][] = ['NO_KEY', 'OVERRIDE', 'HOME', 'PIN'];
 
 function note(
   series: Series,

@@ -32,6 +32,19 @@ describe('strangle(): who answers', () => {
   const by = async (path = '/images/1', headers?: Record<string, string>): Promise<string> =>
     (await ask(path, headers)).text;
 
+  it('leaves writes of rows that move to a router: their bodies may have to be sent again', async () => {
+    await shop.close();
+    const yaml = yamlOf(service.url)
+      .replace('flag: images', 'flag: images\n    data: moving')
+      .replace('PUT /images/{id}", effect: write', 'PUT /images/{id}", effect: write, entity: id')
+      .replace('DELETE /images/{id}", effect: write', 'DELETE /images/{id}", effect: write, entity: id');
+    shop = await startShop({ yaml, flags: flagsOf(100) });
+    const { status, text } = await ask('/images/1', { 'x-user-id': 'ana' }, { method: 'DELETE' });
+    assert.deepEqual([status, (JSON.parse(text) as { code: string }).code], [501, 'MOVING_NEEDS_ROUTER']);
+    assert.equal(await by(), 'service');
+    assert.deepEqual([shop.seen, service.seen.length], [[], 1]);
+  });
+
   it('carries a feature to its service, leaves the rest and the keyless to the monolith', async () => {
     assert.equal(await by(), 'service');
     assert.equal(await by('/images/1', {}), 'monolith');

@@ -6,7 +6,17 @@ import { keyOf, type Headed } from './key.ts';
 import { readOverride } from './override.ts';
 
 /** Why a request goes where it goes, in the order in which the reasons are tried. */
-export type Reason = 'KILLED' | 'RETIRED' | 'OVERRIDE' | 'STAGE' | 'NO_KEY' | 'TARGETING' | 'BUCKET';
+export type Reason =
+  | 'KILLED'
+  | 'RETIRED'
+  | 'OVERRIDE'
+  | 'STAGE'
+  | 'NO_KEY'
+  | 'TARGETING'
+  | 'BUCKET'
+  // Of rows that move: the home of what is written, and the home of what the client wrote last.
+  | 'HOME'
+  | 'PIN';
 
 /** Frozen, and the same value everywhere: in the log line, in the metrics and in `explain`. */
 export interface Decision {

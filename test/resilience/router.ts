@@ -7,7 +7,7 @@ const [url = ''] = process.argv.slice(2);
 const route = {
   upstream: 'm',
   fallback: null,
-  fallbackOn: { connect: true, timeout: true, serverError: true },
+  fallbackOn: { connect: true, timeout: true, serverError: true, missing: false },
   maxBody: null,
   responseTimeout: null,
   stripHeaders: [],
@@ -15,6 +15,7 @@ const route = {
   issueCookie: null,
   serverTiming: null,
   tap: null,
+  homes: null,
   decision: null,
 };
 const dataPath = createDataPath({
