@@ -45,6 +45,7 @@ export function testPool(connectionString: string, max = 10): pg.Pool {
   const pool = new pg.Pool({ connectionString, max });
   // A pool has ended before the server has closed its connections: what `drop` still tells those is news to nobody. Queries fail by their promise.
   pool.on('connect', (client) => void client.on('error', () => undefined));
+  pool.on('error', () => undefined);
   return pool;
 }
 
