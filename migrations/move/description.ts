@@ -20,6 +20,11 @@ export interface MoveDescription {
   readonly oldOnly?: readonly string[];
   /** The column with the sha256 of the row's blob, named alike in both tables. */
   readonly blob?: string;
+  /**
+   * Brings a blob to the other side from the one named, before the rows that refer to it, and often anew: where it is already there, nothing is to be done. It
+   * is durable when this resolves; a row whose blob rejects is parked.
+   */
+  readonly copyBlob?: (sha256: string, fromSide: string) => Promise<void>;
   /** The new table's row for one of the old. `down(up(row))` must be `row`. Default: unchanged, without `oldOnly`. */
   readonly up?: (row: Row) => Row;
   /** The old table's row for one of the new. Default: unchanged, without `newOnly`. */

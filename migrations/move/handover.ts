@@ -87,7 +87,7 @@ export async function fence(
       return await transaction(source, lockTimeout, async (client) => {
         await client.query(`SELECT pg_advisory_xact_lock(${lockClass(name)}, $1)`, [b]);
         const { rows } = await client.query<Preconditions>(
-          `SELECT bucket.home, bucket.moving, move.backfilled_at IS NOT NULL AS backfilled, move.corrupt,
+          `SELECT bucket.home, bucket.moving, move.phase, move.backfilled_at IS NOT NULL AS backfilled, move.corrupt,
                   coalesce(move.verified_at > clock_timestamp() - $3 * interval '1 ms', false) AS verified,
                   (SELECT count(*)::int FROM strangler.${name}_parked p JOIN strangler.${name}_row_state s USING (key) WHERE s.dirty AND ($4 OR s.b = $2)) AS parked
            FROM strangler.move, strangler.${name}_bucket bucket WHERE move.name = $1 AND bucket.b = $2`,
@@ -117,6 +117,7 @@ export async function fence(
 interface Preconditions {
   readonly home: string;
   readonly moving: boolean;
+  readonly phase: string;
   readonly backfilled: boolean;
   readonly verified: boolean;
   readonly corrupt: string | null;
@@ -125,9 +126,10 @@ interface Preconditions {
 
 /** The way back asks for no fresh verification, and parked rows of other buckets don't hinder it: it has to be open when something does not work. */
 function refusal(
-  { backfilled, verified, corrupt, parked }: Preconditions,
+  { phase, backfilled, verified, corrupt, parked }: Preconditions,
   isForward: boolean,
 ): string | undefined {
+  if (phase === 'complete' || phase === 'cancelled') return `the move is ${phase}`;
   if (corrupt) return `the sides differ: ${corrupt}`;
   if (!backfilled) return 'not all rows are copied yet';
   if (parked > 0) return `${parked} rows could not be applied`;

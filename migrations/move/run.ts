@@ -2,16 +2,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { backfillChunk } from './backfill.ts';
 import { BUCKETS } from './bucket.ts';
 import { readShape } from './columns.ts';
-import { handOver, Refused, settle, unsettled, type HandoverOptions } from './handover.ts';
-import { readHomes } from './homes.ts';
+import { Refused, settle, unsettled } from './handover.ts';
 import { isRamping, isSyncing } from './phase.ts';
 import { countBacklog } from './progress.ts';
+import { bringSome, type RampOptions } from './ramp.ts';
 import { advance, readRecord, type MoveRecord } from './record.ts';
 import type { Move } from './side.ts';
 import { syncOnce } from './sync.ts';
 import { verify } from './verify.ts';
 
-export interface RunOptions extends HandoverOptions {
+export interface RunOptions extends RampOptions {
   readonly signal: AbortSignal;
   /** Gets what went wrong and is tried again. Default: nobody. */
   readonly log?: (line: string) => void;
@@ -25,8 +25,6 @@ export interface RunOptions extends HandoverOptions {
   readonly backlog?: number;
   /** Milliseconds between two verifications. Default 10 minutes; the precondition of a handover is an hour. */
   readonly verifyEvery?: number;
-  /** Buckets handed over at a time. Default 2. */
-  readonly movers?: number;
 }
 
 /** Milliseconds until something that failed is tried again. */
@@ -158,23 +156,9 @@ async function ramp(
   if (!isRamping(phase)) return false;
   // Not from what was looked up a while ago: `reverse` has to count at once.
   const { percent } = await readRecord(move);
-  const { misplaced, atNew } = await readHomes(move, percent);
-  if (atNew === BUCKETS && percent === 100) await advance(move, 'arrived');
+  const { left, atNew, failures } = await bringSome(move, percent, options);
   if (percent < 100) await advance(move, 'left');
-  const some = misplaced.slice(0, 16);
-  const { movers = 2, signal } = options;
-  const failures = new Set<string>();
-  await Promise.all(
-    Array.from({ length: movers }, async () => {
-      for (let next = some.shift(); next && !signal.aborted; next = some.shift())
-        await handOver(move, next.b, next.toNew ? move.to : move.from, options).catch((error: Error) => {
-          failures.add(error.message);
-        });
-    }),
-  );
-  if (failures.size > 0) {
-    log(`ramp: ${[...failures][0]}`);
-    return false;
-  }
-  return misplaced.length > 0;
+  else if (atNew === BUCKETS) await advance(move, 'arrived');
+  if (failures.length > 0) log(`ramp: ${failures[0]}`);
+  return left > 0 && failures.length === 0;
 }

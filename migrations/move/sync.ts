@@ -8,14 +8,15 @@ export interface SyncOptions {
   readonly batch?: number;
   /** Milliseconds after which a parked row is tried again. Default 5,000. */
   readonly parkedFor?: number;
-  /** Brings the blobs of rows that exist to the target before the rows; what it rejects with parks nothing and is tried again. Default: none. */
-  readonly copyBlobs?: (hashes: readonly string[], source: Side, target: Side) => Promise<void>;
 }
 
 export interface Sent {
   readonly rows: number;
   readonly parked: number;
 }
+
+/** Blobs of one batch that are copied at a time. */
+const BLOBS_AT_ONCE = 4;
 
 /** Errors of the target that are not about a row: they pass, or a person must see them at once. */
 const NOT_OF_A_ROW = /^(08|40|53|55|57|58|XX|3F|42P01)/;
@@ -29,23 +30,48 @@ export async function syncOnce(
   source: Side,
   target: Side,
   scope: Scope,
-  { batch = 500, parkedFor = 5000, copyBlobs }: SyncOptions = {},
+  { batch = 500, parkedFor = 5000 }: SyncOptions = {},
 ): Promise<Sent> {
   const pending = await readPending(description, source, scope, batch);
   if (pending.length === 0) return { rows: 0, parked: 0 };
   const lost = pending.filter(({ deleted, row }) => !deleted && !row);
-  const sent = pending.filter((one) => !lost.includes(one));
-  const hashes = sent.flatMap(({ blob }) => (blob === null ? [] : [blob]));
-  if (copyBlobs && hashes.length > 0) await copyBlobs([...new Set(hashes)], source, target);
+  const missing = await copyBlobs(description, source, pending);
+  const sent = pending.filter((one) => !lost.includes(one) && !missing.has(one));
   const { settled, ahead, refused } = await applyEach(description, target, sent);
   await clear(description, source, settled);
   const reasons = new Map<Pending, string>([
     ...lost.map((one) => [one, 'the row is gone, but nothing marked it'] as const),
     ...ahead.map((one) => [one, 'the other side has another version: both sides used this key'] as const),
+    ...missing,
     ...refused,
   ]);
   const parked = reasons.size === 0 ? 0 : await park(description, source, reasons, parkedFor);
   return { rows: settled.length, parked };
+}
+
+/** Blobs go before the rows that need them. Answers the rows whose blob could not be brought, and why. */
+async function copyBlobs(
+  { copyBlob }: MoveDescription,
+  source: Side,
+  pending: readonly Pending[],
+): Promise<Map<Pending, string>> {
+  if (!copyBlob) return new Map();
+  const failures = new Map<string, string>();
+  const hashes = new Set(pending.flatMap(({ deleted, blob }) => (deleted || blob === null ? [] : [blob])));
+  const queue = [...hashes];
+  const work = async (): Promise<void> => {
+    for (let hash = queue.pop(); hash !== undefined; hash = queue.pop()) {
+      const failed = hash;
+      await copyBlob(hash, source.name).catch((error: Error) => void failures.set(failed, error.message));
+    }
+  };
+  await Promise.all(Array.from({ length: BLOBS_AT_ONCE }, work));
+  return new Map(
+    pending.flatMap((one) => {
+      const reason = one.blob === null || one.deleted ? undefined : failures.get(one.blob);
+      return reason === undefined ? [] : [[one, `its blob could not be copied: ${reason}`]];
+    }),
+  );
 }
 
 /** All at once; when the target refuses that, one by one, so that a row that can't be applied stops nobody else. */
