@@ -1,6 +1,6 @@
 # Needs Node 20 or newer with npm, and make; the Node that everything runs on comes with the install.
 .DEFAULT_GOAL := help
-.PHONY: up test test-system test-long demo bench check help
+.PHONY: up test test-system test-long prove-move demo bench check help
 MAKEFLAGS += --no-print-directory
 
 BIN := ./node_modules/.bin
@@ -25,6 +25,9 @@ test-system: $(INSTALLED) ## Tests on real programs from Debian (root installs w
 
 test-long: $(INSTALLED) ## The full-length randomised runs
 	@FUZZ_FACTOR=$${FUZZ_FACTOR:-300} exec $(SUITE) --timeout 3600000 'test/long/**/*.test.ts' 'router/http/*.test.ts' router/ramp/gate-alarms.test.ts
+
+prove-move: $(INSTALLED) ## Writes through both sides of a move while all is killed: SECONDS=60 SEED=7
+	@exec $(NODE) test/move/prove.ts
 
 demo: $(INSTALLED) ## The story in a terminal, in under two minutes
 	@exec $(NODE) tools/demo.ts

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { MoveVerb } from './commands/move.ts';
 import { Failure } from './output.ts';
 
 /**
@@ -107,6 +108,31 @@ for (const [verb, summary] of [
 ] as const) {
   changing(`${verb} <feature>`, summary).action(async (feature, options) =>
     (await import('./commands/act.ts')).actCommand(verb, feature, options),
+  );
+}
+
+const move = program
+  .command('move')
+  .description("Move a feature's rows into the service's own database, both sides serving");
+for (const [verb, summary] of Object.entries({
+  start: "Make the move's objects in both databases; from then on writes are fenced and marked",
+  run: 'Send rows both ways, backfill, verify and ramp, until Ctrl-C; any number may run at once',
+  status: 'Show the phase, homes, rows, lag and what is parked',
+  verify: 'Compare every row of both sides now',
+  ramp: 'Make the new side the home of a share of the entities',
+  reverse: 'Bring all homes back to the old side',
+  complete: 'End the move: nothing is sent back any more',
+  cancel: 'Give the move up: empty the new table, take the objects away',
+} satisfies Record<MoveVerb, string>)) {
+  const command = move
+    .command(verb === 'ramp' ? 'ramp <move> <percent>' : `${verb} <move>`)
+    .description(summary)
+    .option('--from <url>', 'database the move starts from (default: DATABASE_URL)')
+    .option('--to <url>', "the service's own (default: IMAGE_DATABASE_URL)")
+    .option('--moves <folder>', 'the folder of the descriptions', 'migrations/moves')
+    .addOption(jsonOption());
+  command.action(async (name: string) =>
+    (await import('./commands/move.ts')).moveCommand(verb as MoveVerb, name, command.args[1], command.opts()),
   );
 }
 

@@ -1,0 +1,75 @@
+import { literal } from './columns.ts';
+import { Refused, unsettled } from './handover.ts';
+import { readHomes } from './homes.ts';
+import { countBacklog } from './progress.ts';
+import { advance, readRecord } from './record.ts';
+import { transaction, type Move } from './side.ts';
+import { removeObjects } from './start.ts';
+import { verify } from './verify.ts';
+
+/** Milliseconds these wait for transactions that use a table, during which writes wait too. */
+const LOCK_TIMEOUT = 2000;
+
+/**
+ * Ends a move whose buckets are all at the new side: from here nothing is sent back. The new side's triggers go; the old side's fence stays and goes on
+ * refusing writes. Once more after a crash it does what is missing. Rejects with `Refused` while something is not at rest.
+ */
+export async function complete(move: Move): Promise<void> {
+  const { description, from, to } = move;
+  const { name } = description;
+  const { phase } = await readRecord(move);
+  if (phase !== 'complete') {
+    if (phase !== 'soak')
+      throw new Refused(`${name} is in the phase ${phase}; only after soak it can be completed`);
+    const { corrupt } = await verify(move);
+    if (corrupt.length > 0) throw new Refused(`${name}: the sides differ: ${corrupt[0]}`);
+    const { misplaced } = await readHomes(move, 100);
+    if (misplaced.length > 0 || (await unsettled(move)).length > 0)
+      throw new Refused(`${name}: ${misplaced.length} buckets are not at ${to.name}`);
+    if ((await countBacklog(description, from, 1)) > 0)
+      throw new Refused(`${name}: rows of ${from.name} wait to be sent`);
+    const record = await readRecord(move);
+    if (record.corrupt) throw new Refused(`${name}: the sides differ: ${record.corrupt}`);
+    if ((await advance(move, 'complete')) === undefined)
+      throw new Refused(`${name}: somebody changed its phase meanwhile`);
+  }
+  await transaction(to, LOCK_TIMEOUT, async (client) => {
+    for (const what of ['fence', 'mark', 'no_truncate'])
+      await client.query(`DROP TRIGGER IF EXISTS zz_strangler_${name}_${what} ON ${to.table}`);
+    await client.query(`UPDATE strangler.move SET phase = 'complete' WHERE name = $1`, [name]);
+  });
+}
+
+/**
+ * Gives a move up whose buckets are all at the old side: empties the new table and takes the move's objects away from both databases. Once more after a crash
+ * it does what is missing. Rejects with `Refused` when the new side is the home of anything.
+ */
+export async function cancel(move: Move): Promise<void> {
+  const { description, from, to } = move;
+  const { name } = description;
+  const { phase } = await readRecord(move);
+  if (phase !== 'cancelled') {
+    if (phase === 'soak' || phase === 'complete')
+      throw new Refused(
+        `${name} is in the phase ${phase}; bring it back first: strangler move reverse ${name}`,
+      );
+    const { percent } = await readRecord(move);
+    const { misplaced } = await readHomes(move, 0);
+    if (percent > 0 || misplaced.length > 0)
+      throw new Refused(
+        `${name}: buckets are at ${to.name}; bring them back first: strangler move reverse ${name}`,
+      );
+    if ((await advance(move, 'cancel')) === undefined)
+      throw new Refused(`${name}: somebody changed its phase meanwhile`);
+  }
+  // The new side first: while the old one has its row, a cancel that was cut short can be told again.
+  const { rowCount } = await to.pool.query('SELECT FROM strangler.move WHERE name = $1', [name]);
+  if (rowCount! > 0) {
+    await transaction(to, LOCK_TIMEOUT, async (client) => {
+      await client.query(`SET LOCAL strangler.sync = ${literal(name)}`);
+      await client.query(`DELETE FROM ${to.table}`);
+    });
+    await removeObjects(move, to);
+  }
+  await removeObjects(move, from);
+}

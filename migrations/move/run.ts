@@ -1,0 +1,164 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { backfillChunk } from './backfill.ts';
+import { BUCKETS } from './bucket.ts';
+import { readShape } from './columns.ts';
+import { Refused, settle, unsettled } from './handover.ts';
+import { isRamping, isSyncing } from './phase.ts';
+import { countBacklog } from './progress.ts';
+import { bringSome, type RampOptions } from './ramp.ts';
+import { advance, readRecord, type MoveRecord } from './record.ts';
+import type { Move } from './side.ts';
+import { syncOnce } from './sync.ts';
+import { verify } from './verify.ts';
+
+export interface RunOptions extends RampOptions {
+  readonly signal: AbortSignal;
+  /** Gets what went wrong and is tried again. Default: nobody. */
+  readonly log?: (line: string) => void;
+  /** Workers for each direction; each has its share of the buckets. Default 2. */
+  readonly workers?: number;
+  /** Milliseconds between two looks for rows when there were none. Default 10. */
+  readonly pause?: number;
+  /** Rows the backfill marks at once. Default 1,000. */
+  readonly chunk?: number;
+  /** Rows waiting to be sent above which the backfill waits. Default 5,000. */
+  readonly backlog?: number;
+  /** Milliseconds between two verifications. Default 10 minutes; the precondition of a handover is an hour. */
+  readonly verifyEvery?: number;
+}
+
+/** Milliseconds until something that failed is tried again. */
+const AFTER_FAILURE = 200;
+
+/**
+ * Drives a move: sends rows both ways, backfills, verifies, brings buckets where they are wanted, and advances the phase. It knows nothing but what the two
+ * databases say, so it may be killed at any point, and run by any number of processes at once. Resolves when the signal is given or the move is over; rejects
+ * when it has not started, or when a table's columns changed.
+ */
+export async function run(move: Move, options: RunOptions): Promise<void> {
+  const { log = () => {}, workers = 2, pause = 10 } = options;
+  let record = await readRecord(move);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+
+  /** Does `work` until the end, a pause after each time it answers that there was nothing to do. */
+  const loop = async (what: string, idle: number, work: () => Promise<boolean>): Promise<void> => {
+    let last = '';
+    while (!signal.aborted) {
+      const ms = await work().then(
+        (isBusy) => (isBusy ? 0 : idle),
+        (error: Error) => {
+          if (error instanceof Changed) throw error;
+          if (error.message !== last && !signal.aborted) log(`${what}: ${(last = error.message)}`);
+          return AFTER_FAILURE;
+        },
+      );
+      if (ms > 0) await wait(ms, undefined, { signal }).catch(() => undefined);
+    }
+  };
+
+  const { description, from, to } = move;
+  const loops = [
+    loop('status', 250, async () => {
+      record = await look(move);
+      if (!isSyncing(record.phase)) stop.abort();
+      return false;
+    }),
+    loop('backfill', 100, () => backfill(move, record, options)),
+    loop('verify', 100, () => verifyWhenDue(move, record, options)),
+    loop('ramp', 100, () => ramp(move, record, options, log)),
+    ...Array.from({ length: workers }, (_, index) => {
+      const scope = {
+        first: Math.ceil((index * BUCKETS) / workers),
+        last: Math.ceil(((index + 1) * BUCKETS) / workers) - 1,
+      };
+      return [
+        loop(
+          `${from.name} to ${to.name}`,
+          pause,
+          async () => (await syncOnce(description, from, to, scope, options)).rows > 0,
+        ),
+        loop(
+          `${to.name} to ${from.name}`,
+          pause,
+          async () => (await syncOnce(description, to, from, scope, options)).rows > 0,
+        ),
+      ];
+    }).flat(),
+  ];
+  try {
+    await Promise.all(loops);
+  } finally {
+    stop.abort();
+    await Promise.allSettled(loops);
+  }
+}
+
+/** A table is not what it was when the move started. */
+class Changed extends Error {}
+
+async function look(move: Move): Promise<MoveRecord> {
+  const { description, from, to } = move;
+  for (const [side, table] of [
+    [from, description.fromTable],
+    [to, description.toTable],
+  ] as const) {
+    const { fingerprint } = await readShape(side.pool, table);
+    if (fingerprint !== side.fingerprint)
+      throw new Changed(
+        `${description.name}: the columns of ${table} at ${side.name} changed; change both sides, adapt the mapping, then: strangler move start ${description.name} --accept-columns`,
+      );
+  }
+  const record = await readRecord(move);
+  if (record.fingerprint !== from.fingerprint)
+    throw new Changed(
+      `${description.name}: the columns of ${description.fromTable} are not those the move started with`,
+    );
+  return record;
+}
+
+async function backfill(
+  move: Move,
+  record: MoveRecord,
+  { chunk = 1000, backlog = 5000 }: RunOptions,
+): Promise<boolean> {
+  if (record.phase !== 'backfill') return false;
+  if (record.isBackfilled) {
+    // What is verified first is what has arrived.
+    if ((await countBacklog(move.description, move.from, 1)) === 0) await advance(move, 'backfilled');
+    return false;
+  }
+  if ((await countBacklog(move.description, move.from, backlog)) >= backlog) return false;
+  return (await backfillChunk(move.description, move.from, chunk)).rows > 0;
+}
+
+async function verifyWhenDue(
+  move: Move,
+  { phase, verifiedAgo, corrupt }: MoveRecord,
+  { verifyEvery = 600_000 }: RunOptions,
+): Promise<boolean> {
+  if (phase === 'backfill' || corrupt || !isSyncing(phase)) return false;
+  if (verifiedAgo === null || verifiedAgo > verifyEvery) {
+    const { corrupt } = await verify(move);
+    if (corrupt.length > 0) throw new Refused(`the sides differ: ${corrupt[0]}`);
+  }
+  if (phase === 'verify') await advance(move, 'verified');
+  return false;
+}
+
+async function ramp(
+  move: Move,
+  { phase }: MoveRecord,
+  options: RunOptions,
+  log: (line: string) => void,
+): Promise<boolean> {
+  for (const b of await unsettled(move)) await settle(move, b, options);
+  if (!isRamping(phase)) return false;
+  // Not from what was looked up a while ago: `reverse` has to count at once.
+  const { percent } = await readRecord(move);
+  const { left, atNew, failures } = await bringSome(move, percent, options);
+  if (percent < 100) await advance(move, 'left');
+  else if (atNew === BUCKETS) await advance(move, 'arrived');
+  if (failures.length > 0) log(`ramp: ${failures[0]}`);
+  return left > 0 && failures.length === 0;
+}

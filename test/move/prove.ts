@@ -1,0 +1,18 @@
+import { openField, storm } from './storm.ts';
+import { isClean, summary } from './verdict.ts';
+
+/** `make prove-move SECONDS=60 SEED=7`: one storm, told as it goes; exit 1 when anything was lost. */
+const seconds = Number(process.env.SECONDS ?? 60);
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
+const crashes = Number(process.env.CRASHES ?? Math.floor(seconds / 15));
+console.log(`seed ${seed}, ${seconds} s, both servers killed ${crashes} times`);
+const field = await openField();
+try {
+  const log = process.env.VERBOSE ? (line: string): void => console.log(line) : (): void => {};
+  const outcome = await storm(field, { seconds, seed, crashes, log });
+  for (const note of outcome.notes) console.log(note);
+  console.log(summary(outcome));
+  process.exitCode = isClean(outcome) ? 0 : 1;
+} finally {
+  await field.close();
+}
