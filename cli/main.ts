@@ -111,9 +111,6 @@ for (const [verb, summary] of [
   );
 }
 
-const move = program
-  .command('move')
-  .description("Move a feature's rows into the service's own database, both sides serving");
 for (const [verb, summary] of Object.entries({
   start: "Make the move's objects in both databases; from then on writes are fenced and marked",
   run: 'Send rows both ways, backfill, verify and ramp, until Ctrl-C; any number may run at once',
