@@ -135,6 +135,7 @@ const feature = z.strictObject({
   owner: z.string().default(''),
   upstream: upstreamName,
   flag: z.string().min(1),
+  // Where its rows are: one set for both sides; both have them and each row one home; the service alone (decisions/009).
   data: z.enum(['shared', 'moving', 'own']).default('shared'),
   key: z.array(keySource).min(1),
   override: z.strictObject({ header: headerName.optional(), cookie: token.optional() }).optional(),

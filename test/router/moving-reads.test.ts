@@ -80,6 +80,20 @@ describe('reads of rows that move', () => {
     assert.equal((await send(bed.origin, 'GET /images/7', { headers: cookies(written) })).status, 500);
   });
 
+  it('have no fallback once the data is the service’s own, and nothing is asked twice', async () => {
+    await bed.close();
+    bed = await movingBed(CANARY(100), {}, 'own');
+    bed.service.lacks.add('/images/7');
+    assert.equal((await send(bed.origin, 'GET /images/7', { headers: user })).status, 404);
+    bed.service.mirrors = false;
+    assert.equal((await send(bed.origin, POST, { headers: user })).headers['set-cookie'], undefined);
+    bed.service.handle = (_request, response) => response.writeHead(500).end();
+    assert.equal((await send(bed.origin, 'GET /images/8', { headers: user })).status, 500);
+    await bed.service.close();
+    assert.equal((await send(bed.origin, 'GET /images/8', { headers: user })).status, 502);
+    assert.deepEqual([bed.monolith.read, bed.monolith.done], [[], []]);
+  });
+
   it('leave a killed service at once, pinned or not; writes stay with their home', async () => {
     await bed.close();
     bed = await movingBed(CANARY(100));

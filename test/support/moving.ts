@@ -167,10 +167,17 @@ export interface MovingBed {
 }
 
 /** `flags` is the text of flags.json; default: canary at 0 %. */
-export async function movingBed(flags = CANARY(0), limits: Partial<Limits> = {}): Promise<MovingBed> {
+export async function movingBed(
+  flags = CANARY(0),
+  limits: Partial<Limits> = {},
+  data = 'moving',
+): Promise<MovingBed> {
   const monolith = await startSide('monolith');
   const service = await startSide('image-api');
-  const { config, faults } = parseConfig(movingYaml(monolith.url, service.url), {});
+  const { config, faults } = parseConfig(
+    movingYaml(monolith.url, service.url).replace('data: moving', `data: ${data}`),
+    {},
+  );
   if (!config) throw new Error(JSON.stringify(faults));
   const snapshotOf = (text: string) => buildSnapshot(config, text, readFlags(text, config).flags, new Set());
   let snapshot = snapshotOf(flags);
