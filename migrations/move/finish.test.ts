@@ -6,7 +6,8 @@ import { nextPhase } from './phase.ts';
 import { rampTo } from './ramp.ts';
 import { readRecord } from './record.ts';
 import { run } from './run.ts';
-import { start } from './start.ts';
+import { openMove } from './side.ts';
+import { acceptColumns, start } from './start.ts';
 
 describe('the table of phases', () => {
   it('has these ways and no others', () => {
@@ -66,6 +67,31 @@ describe('the phases of a move', () => {
     const done = drive();
     await test.young.query('ALTER TABLE things ADD extra int');
     await assert.rejects(done, /columns of things at image-api changed/);
+  });
+
+  it('go on when the change is accepted', async () => {
+    await begin();
+    await start(test.move);
+    for (const pool of [test.old, test.young]) await pool.query('ALTER TABLE things ADD extra int');
+    const [from, to] = test.databases.map(({ url }) => url) as [string, string];
+    const again = await openMove(THINGS, { from, to });
+    try {
+      const { signal } = new AbortController();
+      await assert.rejects(run(again, { signal }), /columns of things at monolith changed/);
+      await acceptColumns(again);
+      await test.old.query('UPDATE things SET extra = id');
+      const stop = new AbortController();
+      const done = run(again, { signal: stop.signal });
+      try {
+        await until(async () => (await readRecord(again)).phase === 'ramp', 'the phase ramp', 20_000);
+      } finally {
+        stop.abort();
+        await done;
+      }
+      assert.deepEqual(await test.rows('young'), await test.rows('old'));
+    } finally {
+      await again.close();
+    }
   });
 
   it('begin only where the tables can be moved', async () => {
