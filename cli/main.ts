@@ -128,6 +128,8 @@ for (const [verb, summary] of Object.entries({
     .option('--to <url>', "the service's own (default: IMAGE_DATABASE_URL)")
     .option('--moves <folder>', 'the folder of the descriptions', 'migrations/moves')
     .addOption(jsonOption());
+  if (verb === 'start')
+    command.option('--accept-columns', 'go on with columns that were changed on both sides');
   command.action(async (name: string) =>
     (await import('./commands/move.ts')).moveCommand(verb as MoveVerb, name, command.args[1], command.opts()),
   );

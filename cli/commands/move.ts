@@ -7,7 +7,7 @@ import { Refused } from '@strangler-kit/migrations/move/handover.ts';
 import { readProgress, type Progress } from '@strangler-kit/migrations/move/progress.ts';
 import { rampTo } from '@strangler-kit/migrations/move/ramp.ts';
 import { openMove, type Move } from '@strangler-kit/migrations/move/side.ts';
-import { start } from '@strangler-kit/migrations/move/start.ts';
+import { acceptColumns, start } from '@strangler-kit/migrations/move/start.ts';
 import { verify } from '@strangler-kit/migrations/move/verify.ts';
 import { Failure, print } from '../output.ts';
 import { progressLines } from './move-progress.ts';
@@ -19,6 +19,8 @@ export interface MoveOptions {
   readonly to?: string;
   /** The folder of the descriptions. */
   readonly moves: string;
+  /** Of `start`: goes on with columns that were changed. */
+  readonly acceptColumns?: boolean;
   readonly json?: boolean;
 }
 
@@ -62,7 +64,10 @@ async function act(
       ...found.corrupt,
     ]);
     if (found.corrupt.length > 0)
-      throw new Failure(1, ['the sides differ; no bucket changes its home until this is resolved']);
+      throw new Failure(1, [
+        'the sides differ, and no bucket changes its home. Writing a row at its home (UPDATE … SET key = key) sends it anew; then, in both databases:',
+        `UPDATE strangler.move SET corrupt = NULL WHERE name = '${move.description.name}'`,
+      ]);
     return;
   }
   if (verb === 'cancel') {
@@ -73,6 +78,7 @@ async function act(
     return;
   }
   if (verb === 'start') await start(move);
+  if (verb === 'start' && options.acceptColumns) await acceptColumns(move);
   if (verb === 'ramp') await rampTo(move, Number(percent));
   if (verb === 'reverse') await rampTo(move, 0);
   if (verb === 'complete') await complete(move);

@@ -7,6 +7,27 @@ import { transaction, type Move } from './side.ts';
 import { removeObjects } from './start.ts';
 import { verify } from './verify.ts';
 
+/**
+ * Ends the move at the side that is the home of every bucket, in one transaction that no fence can come between. Answers false, and does nothing, when that
+ * side is not the home of all.
+ */
+async function endAt(
+  { description: { name }, from, to }: Move,
+  phase: 'complete' | 'cancelled',
+): Promise<boolean> {
+  const home = phase === 'complete' ? to : from;
+  return transaction(home, LOCK_TIMEOUT, async (client) => {
+    await client.query(`LOCK TABLE strangler.${name}_bucket IN SHARE ROW EXCLUSIVE MODE`);
+    const { rowCount } = await client.query(
+      `SELECT FROM strangler.${name}_bucket WHERE home <> $1 OR moving LIMIT 1`,
+      [home.name],
+    );
+    if (rowCount! > 0) return false;
+    await client.query('UPDATE strangler.move SET phase = $2 WHERE name = $1', [name, phase]);
+    return true;
+  });
+}
+
 /** Milliseconds these wait for transactions that use a table, during which writes wait too. */
 const LOCK_TIMEOUT = 2000;
 
@@ -30,8 +51,12 @@ export async function complete(move: Move): Promise<void> {
       throw new Refused(`${name}: rows of ${from.name} wait to be sent`);
     const record = await readRecord(move);
     if (record.corrupt) throw new Refused(`${name}: the sides differ: ${record.corrupt}`);
-    if ((await advance(move, 'complete')) === undefined)
-      throw new Refused(`${name}: somebody changed its phase meanwhile`);
+    // The new side first: from here no bucket leaves it, and a complete that is cut short can be told again.
+    const isEnded = await endAt(move, 'complete');
+    if (!isEnded || (await advance(move, 'complete')) === undefined) {
+      if (isEnded) await to.pool.query('UPDATE strangler.move SET phase = $2 WHERE name = $1', [name, phase]);
+      throw new Refused(`${name}: somebody changed its phase or homes meanwhile`);
+    }
   }
   await transaction(to, LOCK_TIMEOUT, async (client) => {
     for (const what of ['fence', 'mark', 'no_truncate'])
@@ -53,14 +78,11 @@ export async function cancel(move: Move): Promise<void> {
       throw new Refused(
         `${name} is in the phase ${phase}; bring it back first: strangler move reverse ${name}`,
       );
-    const { percent } = await readRecord(move);
     const { misplaced } = await readHomes(move, 0);
-    if (percent > 0 || misplaced.length > 0)
+    if (misplaced.length > 0 || !(await endAt(move, 'cancelled')))
       throw new Refused(
         `${name}: buckets are at ${to.name}; bring them back first: strangler move reverse ${name}`,
       );
-    if ((await advance(move, 'cancel')) === undefined)
-      throw new Refused(`${name}: somebody changed its phase meanwhile`);
   }
   // The new side first: while the old one has its row, a cancel that was cut short can be told again.
   const { rowCount } = await to.pool.query('SELECT FROM strangler.move WHERE name = $1', [name]);

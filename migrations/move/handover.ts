@@ -85,7 +85,10 @@ export async function fence(
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction(source, lockTimeout, async (client) => {
-        await client.query(`SELECT pg_advisory_xact_lock(${lockClass(name)}, $1)`, [b]);
+        // Also against the end of the move, which locks this table before it looks at the homes.
+        await client.query(
+          `LOCK TABLE strangler.${name}_bucket IN ROW EXCLUSIVE MODE; SELECT pg_advisory_xact_lock(${lockClass(name)}, ${b})`,
+        );
         const { rows } = await client.query<Preconditions>(
           `SELECT bucket.home, bucket.moving, move.phase, move.backfilled_at IS NOT NULL AS backfilled, move.corrupt,
                   coalesce(move.verified_at > clock_timestamp() - $3 * interval '1 ms', false) AS verified,

@@ -6,7 +6,6 @@ export interface MoveRecord {
   readonly phase: Phase;
   /** Share of the buckets that is to be at the new side. */
   readonly percent: number;
-  readonly fingerprint: string;
   readonly isBackfilled: boolean;
   /** Milliseconds since the last verification that found nothing; null when there was none. */
   readonly verifiedAgo: number | null;
@@ -18,7 +17,7 @@ export async function readRecord({ description: { name }, from }: Move): Promise
   const missing = new Error(`the move ${name} has not started: strangler move start ${name}`);
   const { rows } = await from.pool
     .query<MoveRecord>(
-      `SELECT phase, percent, fingerprint, backfilled_at IS NOT NULL AS "isBackfilled", corrupt,
+      `SELECT phase, percent, backfilled_at IS NOT NULL AS "isBackfilled", corrupt,
               (extract(epoch FROM clock_timestamp() - verified_at) * 1000)::float8 AS "verifiedAgo"
        FROM strangler.move WHERE name = $1`,
       [name],

@@ -37,7 +37,7 @@ const AFTER_FAILURE = 200;
  */
 export async function run(move: Move, options: RunOptions): Promise<void> {
   const { log = () => {}, workers = 2, pause = 10 } = options;
-  let record = await readRecord(move);
+  let record = await look(move);
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
 
@@ -98,22 +98,22 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
 class Changed extends Error {}
 
 async function look(move: Move): Promise<MoveRecord> {
+  const record = await readRecord(move);
   const { description, from, to } = move;
   for (const [side, table] of [
     [from, description.fromTable],
     [to, description.toTable],
   ] as const) {
     const { fingerprint } = await readShape(side.pool, table);
-    if (fingerprint !== side.fingerprint)
+    const { rows } = await side.pool.query<{ fingerprint: string }>(
+      'SELECT fingerprint FROM strangler.move WHERE name = $1',
+      [description.name],
+    );
+    if (fingerprint !== side.fingerprint || (rows[0] && rows[0].fingerprint !== fingerprint))
       throw new Changed(
-        `${description.name}: the columns of ${table} at ${side.name} changed; change both sides, adapt the mapping, then: strangler move start ${description.name} --accept-columns`,
+        `${description.name}: the columns of ${table} at ${side.name} changed. Change both sides, adapt the mapping, then: strangler move start ${description.name} --accept-columns, and run it again`,
       );
   }
-  const record = await readRecord(move);
-  if (record.fingerprint !== from.fingerprint)
-    throw new Changed(
-      `${description.name}: the columns of ${description.fromTable} are not those the move started with`,
-    );
   return record;
 }
 

@@ -47,6 +47,17 @@ export async function start(move: Move): Promise<void> {
   }
 }
 
+/** Takes the columns as they are now, at both sides, for those the move goes on with; `run` stops when they are others. */
+export async function acceptColumns(move: Move): Promise<void> {
+  for (const side of [move.to, move.from]) {
+    await checkTable(move, side);
+    await side.pool.query('UPDATE strangler.move SET fingerprint = $2 WHERE name = $1', [
+      move.description.name,
+      side.fingerprint,
+    ]);
+  }
+}
+
 /** Takes the move's objects away from one side. The table stays as it is. */
 export async function removeObjects({ description }: Move, side: Side): Promise<void> {
   await transaction(side, LOCK_TIMEOUT, (client) => client.query(dropObjectsSql(description.name, side)));

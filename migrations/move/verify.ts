@@ -37,10 +37,11 @@ export async function verify(move: Move, chunk = 500): Promise<Verified> {
     [to, from],
   ] as const) {
     for await (const keys of keysOf(description, side, chunk)) {
-      const first = await read(description, side, keys);
+      const first = side === from ? await read(description, side, keys) : new Map<string, State>();
       const second = await read(description, other, keys);
       rows += side === from ? keys.length : 0;
-      for (const key of keys) {
+      // The way back only looks for keys that the first way could not meet.
+      for (const key of side === from ? keys : keys.filter((one) => !second.has(one))) {
         const finding = judge(move, side, first.get(key), second.get(key));
         const reason = finding === 'look again' ? await lookAgain(move, key) : finding;
         if (reason === 'lagging') lagging += 1;

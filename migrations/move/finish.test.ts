@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { testMove, THINGS, type TestMove } from '../../test/support/move.ts';
+import { until } from '../../test/support/until.ts';
+import { cancel } from './finish.ts';
+import { nextPhase } from './phase.ts';
+import { rampTo } from './ramp.ts';
+import { readRecord } from './record.ts';
+import { run } from './run.ts';
+import { openMove } from './side.ts';
+import { acceptColumns, start } from './start.ts';
+
+describe('the table of phases', () => {
+  it('has these ways and no others', () => {
+    assert.equal(nextPhase('backfill', 'verified'), undefined);
+    assert.equal(nextPhase('ramp', 'complete'), undefined);
+    assert.equal(nextPhase('soak', 'cancel'), undefined);
+    assert.equal(nextPhase('soak', 'left'), 'ramp');
+  });
+});
+
+describe('the phases of a move', () => {
+  let test: TestMove;
+  const runs: { stop: AbortController; done: Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const { stop } of runs) stop.abort();
+    await Promise.allSettled(runs.splice(0).map(({ done }) => done));
+    await test.close();
+  });
+  const begin = async (): Promise<void> => {
+    test = await testMove();
+    await test.old.query('INSERT INTO things (id, owner) SELECT i, i FROM generate_series(1, 100) i');
+  };
+  const drive = (): Promise<void> => {
+    const stop = new AbortController();
+    const done = run(test.move, { signal: stop.signal, chunk: 7 });
+    runs.push({ stop, done });
+    return done;
+  };
+  const phase = async (): Promise<string> => (await readRecord(test.move)).phase;
+
+  it('are driven by two runners at once, and a cancel leaves nothing', async () => {
+    await begin();
+    await start(test.move);
+    await start(test.move);
+    const done = [drive(), drive()];
+    await until(async () => (await phase()) === 'ramp', 'the phase ramp', 20_000);
+    await rampTo(test.move, 2);
+    await assert.rejects(cancel(test.move), /bring them back first/);
+    await rampTo(test.move, 0);
+    assert.deepEqual(await test.rows('young'), await test.rows('old'));
+    await cancel(test.move);
+    await Promise.allSettled(done);
+    for (const pool of [test.old, test.young]) {
+      const { rows } = await pool.query(
+        "SELECT relname AS name FROM pg_class WHERE relname LIKE 'things%' AND relnamespace = 'strangler'::regnamespace UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'strangler'::regnamespace",
+      );
+      assert.deepEqual(rows, []);
+    }
+    assert.deepEqual(await test.rows('young'), []);
+    await test.old.query('UPDATE things SET n = 1');
+    await start(test.move);
+  });
+
+  it('stop with advice when a table gets another column', async () => {
+    await begin();
+    await start(test.move);
+    const done = drive();
+    await test.young.query('ALTER TABLE things ADD extra int');
+    await assert.rejects(done, /columns of things at image-api changed/);
+  });
+
+  it('go on when the change is accepted', async () => {
+    await begin();
+    await start(test.move);
+    for (const pool of [test.old, test.young]) await pool.query('ALTER TABLE things ADD extra int');
+    const [from, to] = test.databases.map(({ url }) => url) as [string, string];
+    const again = await openMove(THINGS, { from, to });
+    try {
+      const { signal } = new AbortController();
+      await assert.rejects(run(again, { signal }), /columns of things at monolith changed/);
+      await acceptColumns(again);
+      await test.old.query('UPDATE things SET extra = id');
+      const stop = new AbortController();
+      const done = run(again, { signal: stop.signal });
+      try {
+        await until(async () => (await readRecord(again)).phase === 'ramp', 'the phase ramp', 20_000);
+      } finally {
+        stop.abort();
+        await done;
+      }
+      assert.deepEqual(await test.rows('young'), await test.rows('old'));
+    } finally {
+      await again.close();
+    }
+  });
+
+  it('begin only where the tables can be moved', async () => {
+    test = await testMove({ ...THINGS, key: ['word'], owner: 'n' });
+    await assert.rejects(start(test.move), /it needs a primary key or unique constraint on \(word\)/);
+    await test.young.query('INSERT INTO things (owner) VALUES (1)');
+    await assert.rejects(start({ ...test.move, description: THINGS }), /must be empty when the move starts/);
+  });
+});
