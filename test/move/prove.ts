@@ -11,6 +11,7 @@ try {
   const log = process.env.VERBOSE ? (line: string): void => console.log(line) : (): void => {};
   const outcome = await storm(field, { seconds, seed, crashes, log });
   for (const note of outcome.notes) console.log(note);
+  console.log(`${outcome.handovers} handovers`);
   console.log(summary(outcome));
   process.exitCode = isClean(outcome) ? 0 : 1;
 } finally {

@@ -13,7 +13,8 @@ import { moverWith, plantInto, type Plant } from './plants.ts';
  * Usage: node runner.ts FROM TO BUCKETS [PLANT]
  */
 const [from, to, list, plant] = process.argv.slice(2) as [string, string, string, Plant?];
-const move = await openMove(THINGS, { from, to });
+// A server may be down just now; the next runner comes soon.
+const move = await openMove(THINGS, { from, to }).catch(() => process.exit(1));
 if (plant) plantInto(move, plant);
 const buckets = list.split(',').map(Number);
 const stop = new AbortController();
@@ -22,6 +23,7 @@ process.send?.('ready');
 
 const options = { drainDeadline: 300, lockTimeout: 50, tries: 4, parkedFor: 100, verifiedFor: 86_400_000 };
 const runs = run(move, { ...options, signal: stop.signal, log: (line) => process.send?.(line) });
+runs.catch(() => process.exit(1));
 void haunt();
 const hand = plant ? moverWith(plant) : handOver;
 for (;;) {
