@@ -30,6 +30,19 @@ async function endAt(
 
 /** Milliseconds these wait for transactions that use a table, during which writes wait too. */
 const LOCK_TIMEOUT = 2000;
+/** How often they try: between two tries those who waited behind them go first. */
+const TRIES = 10;
+
+/** Again when a lock could not be had (55P03), or two waited for each other (40P01). */
+async function insist<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await work();
+    } catch (error) {
+      const isLocked = ['55P03', '40P01'].includes(String((error as { code?: unknown }).code));
+      if (!isLocked || attempt === TRIES) throw error;
+    }
+}
 
 /**
  * Ends a move whose buckets are all at the new side: from here nothing is sent back. The new side's triggers go; the old side's fence stays and goes on
@@ -52,17 +65,19 @@ export async function complete(move: Move): Promise<void> {
     const record = await readRecord(move);
     if (record.corrupt) throw new Refused(`${name}: the sides differ: ${record.corrupt}`);
     // The new side first: from here no bucket leaves it, and a complete that is cut short can be told again.
-    const isEnded = await endAt(move, 'complete');
+    const isEnded = await insist(() => endAt(move, 'complete'));
     if (!isEnded || (await advance(move, 'complete')) === undefined) {
       if (isEnded) await to.pool.query('UPDATE strangler.move SET phase = $2 WHERE name = $1', [name, phase]);
       throw new Refused(`${name}: somebody changed its phase or homes meanwhile`);
     }
   }
-  await transaction(to, LOCK_TIMEOUT, async (client) => {
-    for (const what of ['fence', 'mark', 'no_truncate'])
-      await client.query(`DROP TRIGGER IF EXISTS zz_strangler_${name}_${what} ON ${to.table}`);
-    await client.query(`UPDATE strangler.move SET phase = 'complete' WHERE name = $1`, [name]);
-  });
+  await insist(() =>
+    transaction(to, LOCK_TIMEOUT, async (client) => {
+      for (const what of ['fence', 'mark', 'no_truncate'])
+        await client.query(`DROP TRIGGER IF EXISTS zz_strangler_${name}_${what} ON ${to.table}`);
+      await client.query(`UPDATE strangler.move SET phase = 'complete' WHERE name = $1`, [name]);
+    }),
+  );
 }
 
 /**
@@ -79,7 +94,7 @@ export async function cancel(move: Move): Promise<void> {
         `${name} is in the phase ${phase}; bring it back first: strangler move reverse ${name}`,
       );
     const { misplaced } = await readHomes(move, 0);
-    if (misplaced.length > 0 || !(await endAt(move, 'cancelled')))
+    if (misplaced.length > 0 || !(await insist(() => endAt(move, 'cancelled'))))
       throw new Refused(
         `${name}: buckets are at ${to.name}; bring them back first: strangler move reverse ${name}`,
       );
@@ -87,11 +102,13 @@ export async function cancel(move: Move): Promise<void> {
   // The new side first: while the old one has its row, a cancel that was cut short can be told again.
   const { rowCount } = await to.pool.query('SELECT FROM strangler.move WHERE name = $1', [name]);
   if (rowCount! > 0) {
-    await transaction(to, LOCK_TIMEOUT, async (client) => {
-      await client.query(`SET LOCAL strangler.sync = ${literal(name)}`);
-      await client.query(`DELETE FROM ${to.table}`);
-    });
-    await removeObjects(move, to);
+    await insist(() =>
+      transaction(to, LOCK_TIMEOUT, async (client) => {
+        await client.query(`SET LOCAL strangler.sync = ${literal(name)}`);
+        await client.query(`DELETE FROM ${to.table}`);
+      }),
+    );
+    await insist(() => removeObjects(move, to));
   }
-  await removeObjects(move, from);
+  await insist(() => removeObjects(move, from));
 }

@@ -12,9 +12,12 @@ export interface MoveRecord {
   readonly corrupt: string | null;
 }
 
-/** Throws when the move has not started. */
+/** The move has not started, or was cancelled. */
+export class NotStarted extends Error {}
+
+/** Throws `NotStarted`. */
 export async function readRecord({ description: { name }, from }: Move): Promise<MoveRecord> {
-  const missing = new Error(`the move ${name} has not started: strangler move start ${name}`);
+  const missing = new NotStarted(`the move ${name} has not started: strangler move start ${name}`);
   const { rows } = await from.pool
     .query<MoveRecord>(
       `SELECT phase, percent, backfilled_at IS NOT NULL AS "isBackfilled", corrupt,

@@ -6,7 +6,7 @@ import { Refused, settle, unsettled } from './handover.ts';
 import { isRamping, isSyncing } from './phase.ts';
 import { countBacklog } from './progress.ts';
 import { bringSome, type RampOptions } from './ramp.ts';
-import { advance, readRecord, type MoveRecord } from './record.ts';
+import { advance, NotStarted, readRecord, type MoveRecord } from './record.ts';
 import type { Move } from './side.ts';
 import { syncOnce } from './sync.ts';
 import { verify } from './verify.ts';
@@ -49,6 +49,8 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
         (isBusy) => (isBusy ? 0 : idle),
         (error: Error) => {
           if (error instanceof Changed) throw error;
+          // Cancelled, and all of it gone before anybody looked.
+          if (error instanceof NotStarted) stop.abort();
           if (error.message !== last && !signal.aborted) log(`${what}: ${(last = error.message)}`);
           return AFTER_FAILURE;
         },
