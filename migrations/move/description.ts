@@ -25,6 +25,8 @@ export interface MoveDescription {
    * is durable when this resolves; a row whose blob rejects is parked.
    */
   readonly copyBlob?: (sha256: string, fromSide: string) => Promise<void>;
+  /** Unique constraints and indexes over rows of several owners whose values can't meet, because each is made of the key or of a random number. */
+  readonly distinct?: readonly string[];
   /** The new table's row for one of the old. `down(up(row))` must be `row`. Default: unchanged, without `oldOnly`. */
   readonly up?: (row: Row) => Row;
   /** The old table's row for one of the new. Default: unchanged, without `newOnly`. */

@@ -16,7 +16,7 @@ interface Entry {
   readonly who: string;
   readonly action: string;
   readonly why: string;
-  readonly after: { readonly percent: number | null; readonly ramp: string };
+  readonly after: { readonly stage: string; readonly percent: number | null; readonly ramp: string };
 }
 
 /** Tells the story. Rejects at the first sentence that does not hold. */
@@ -41,7 +41,8 @@ export async function tellStory(stage: Stage): Promise<void> {
   await back(stage, cookie);
 }
 
-async function shadow({ url, service, env }: Stage, picture: string, readers: Readers): Promise<void> {
+async function shadow(stage: Stage, picture: string, readers: Readers): Promise<void> {
+  const { url, service, env } = stage;
   chapter('Shadow: the service is asked too, and nobody sees its answers');
   service.trouble = 'swapped';
   tell('the service was deployed with a mistake in it');
@@ -62,7 +63,8 @@ async function shadow({ url, service, env }: Stage, picture: string, readers: Re
   await strangler(env, ['promote', 'images', '--why', 'with the fix']);
   await readers.more(400);
   await strangler(env, ['promote', 'images', '--why', 'all answers match']);
-  holds('parity passes its gate: the feature is in canary', true);
+  const [promoted] = await entries(stage);
+  holds('parity passes its gate: the feature is in canary', promoted?.after.stage === 'canary');
 }
 
 async function askParity(env: NodeJS.ProcessEnv): Promise<Said> {
@@ -112,7 +114,8 @@ async function killed(stage: Stage, readers: Readers): Promise<void> {
     readers.statuses.every((status) => status === 200),
   );
   await reaches(stage, 50);
-  holds('a service that is gone is a breach: the ramp stepped back once more', true);
+  const [last] = await entries(stage);
+  holds('a service that is gone is a breach: the ramp stepped back once more', last?.action === 'stepBack');
 }
 
 async function back({ url, env }: Stage, cookie: string): Promise<void> {

@@ -1,6 +1,7 @@
 import type { TableFacts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
-import type { SubjectSide, TextRow } from './subject.ts';
+import type { SubjectSide } from './subject.ts';
+import type { Row } from '../description.ts';
 
 export interface End {
   readonly subject: SubjectSide;
@@ -14,9 +15,9 @@ export interface End {
 export function mappingFindings(
   here: End,
   there: End,
-  rows: readonly TextRow[],
-  out: (row: TextRow) => TextRow,
-  back: (row: TextRow) => TextRow,
+  rows: readonly Row[],
+  out: (row: Row) => Row,
+  back: (row: Row) => Row,
   names: { readonly out: string; readonly back: string },
 ): Finding[] {
   const { found, refuse } = findingsOf(here.subject.side);
@@ -32,8 +33,8 @@ export function mappingFindings(
   const expected = carried(there);
   for (const row of rows) {
     const key = keyText(row, here.subject.key);
-    let mapped: TextRow;
-    let returned: TextRow;
+    let mapped: Row;
+    let returned: Row;
     try {
       mapped = out(row);
       returned = back(mapped);
@@ -109,7 +110,7 @@ function identity(here: SubjectSide, there: SubjectSide): readonly (readonly [st
   return [...here.key.map((name, index) => [name, there.key[index]!] as const), [here.owner, there.owner]];
 }
 
-function keyText(row: TextRow, key: readonly string[]): string {
+function keyText(row: Row, key: readonly string[]): string {
   return key.map((name) => `${name}=${row[name]}`).join(', ');
 }
 

@@ -8,7 +8,8 @@ import {
   type PlannedMove,
 } from '../../../test/support/planned-move.ts';
 import type { TestDatabase } from '../../../test/support/postgres.ts';
-import { without, type TextRow } from './subject.ts';
+import { without } from './subject.ts';
+import type { Row } from '../description.ts';
 
 describe('the plan of a move', () => {
   let move: PlannedMove;
@@ -137,8 +138,8 @@ describe('the plan of a move', () => {
     await runSql(move.old.url, `${ROWS}; UPDATE pictures SET alt = ' Bild ' WHERE id IN (4, 7)`);
     const [first, ...rest] = refusals(
       await move.plan({
-        up: (row: TextRow) => ({ ...without(row, ['legacy']), alt: row['alt']!.trim() }),
-        down: (row: TextRow) => without(row, ['seen']),
+        up: (row: Row) => ({ ...without(row, ['legacy']), alt: row['alt']!.trim() }),
+        down: (row: Row) => without(row, ['seen']),
       }),
     );
     assert.deepEqual(rest, []);
@@ -151,14 +152,14 @@ describe('the plan of a move', () => {
 
   it('names the row that a mapping fails for, and a mapping that changes the owner', async () => {
     await runSql(move.old.url, ROWS);
-    const down = (row: TextRow): TextRow => without(row, ['seen']);
-    const failing = (row: TextRow): TextRow => {
+    const down = (row: Row): Row => without(row, ['seen']);
+    const failing = (row: Row): Row => {
       if (row['id'] === '7') throw new Error('no seven');
       return without(row, ['legacy']);
     };
     const [first] = refusals(await move.plan({ up: failing, down }));
     assert.match(first!.reason, /fails for 1 of 10 rows of public.pictures, first for id=7: no seven/);
-    const other = (row: TextRow): TextRow => ({ ...without(row, ['legacy']), product: '1' });
+    const other = (row: Row): Row => ({ ...without(row, ['legacy']), product: '1' });
     const rules = refusals(await move.plan({ up: other, down })).map(({ rule }) => rule);
     assert.deepEqual(rules, ['mapping.identity', 'mapping.differs']);
   });
@@ -167,8 +168,8 @@ describe('the plan of a move', () => {
     assert.ok(notes(await move.plan()).includes('mapping.untried'));
     await runSql(move.now.url, `INSERT INTO pictures VALUES (1, 1, 'a', 1, now())`);
     const found = await move.plan({
-      up: (row: TextRow) => without(row, ['legacy']),
-      down: (row: TextRow) => ({ ...without(row, ['seen']), size: '2' }),
+      up: (row: Row) => without(row, ['legacy']),
+      down: (row: Row) => ({ ...without(row, ['seen']), size: '2' }),
     });
     assert.ok(notes(found).includes('sides.rows'));
     assert.match(refusals(found)[0]!.reason, /up\(down\(row\)\) does not give the column size/);

@@ -8,7 +8,8 @@ import { keyFindings } from './key-rules.ts';
 import { mappingFindings } from './mapping-rules.ts';
 import { referenceFindings } from './reference-rules.ts';
 import { readSample } from './sample.ts';
-import type { Subject, SubjectSide, TextRow } from './subject.ts';
+import type { Subject, SubjectSide } from './subject.ts';
+import type { Row } from '../description.ts';
 import { tableFindings } from './table-rules.ts';
 
 export interface PlanOptions {
@@ -44,7 +45,7 @@ interface Looked {
   readonly subject: SubjectSide;
   readonly facts: Facts;
   readonly counts: Counts | null;
-  readonly rows: readonly TextRow[];
+  readonly rows: readonly Row[];
 }
 
 /** A database that can't be asked. */

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { TableFacts } from './facts.ts';
-import type { TextRow } from './subject.ts';
+import type { Row } from '../description.ts';
 
 /**
  * Rows as text, without generated columns: the first and the last by the key, where the oldest and the newest habits of the application show, and a few of in between.
@@ -11,7 +11,7 @@ export async function readSample(
   { sql, columns }: TableFacts,
   key: readonly string[],
   most: number,
-): Promise<readonly TextRow[]> {
+): Promise<readonly Row[]> {
   const quote = (name: string): string => pg.escapeIdentifier(name);
   const list = columns
     .filter(({ generated }) => !generated)
@@ -29,7 +29,7 @@ export async function readSample(
   ];
   const { rows } = await client.query<Record<string, string | null>>(parts.join(' UNION '), [most]);
   // A UNION comes in no order, and the first row that shows something is the one to be named.
-  const text = (row: TextRow): string => key.map((name) => row[name]).join(' ');
+  const text = (row: Row): string => key.map((name) => row[name]).join(' ');
   const order = new Intl.Collator('en', { numeric: true });
   return rows.toSorted((a, b) => order.compare(text(a), text(b)));
 }

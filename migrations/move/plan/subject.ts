@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-
-/** A row as text by column, as Postgres writes it; null is NULL. */
-export type TextRow = Readonly<Record<string, string | null>>;
+import type { MoveDescription, Row } from '../description.ts';
 
 /** One side of a move, as far as a plan asks. */
 export interface SubjectSide {
@@ -21,8 +19,8 @@ export interface Subject {
   readonly name: string;
   readonly from: SubjectSide;
   readonly to: SubjectSide;
-  readonly up: (row: TextRow) => TextRow;
-  readonly down: (row: TextRow) => TextRow;
+  readonly up: (row: Row) => Row;
+  readonly down: (row: Row) => Row;
   /** Unique constraints and indexes over rows of several owners whose values can't meet, because each is made of the key or of a random number. */
   readonly distinct: readonly string[];
 }
@@ -42,57 +40,26 @@ export async function loadSubject(name: string, folder: string): Promise<Subject
   return subjectOf(module['default'] ?? module[name], file);
 }
 
-/** A description as the moves' files write it: a side each, or flat with what is named alike on both sides. */
-interface Described {
-  readonly name: string;
-  readonly from?: DescribedSide;
-  readonly to?: DescribedSide;
-  readonly sides?: { readonly from: string; readonly to: string };
-  readonly fromTable?: string;
-  readonly toTable?: string;
-  readonly key?: string | readonly string[];
-  readonly owner?: string;
-  readonly oldOnly?: readonly string[];
-  readonly newOnly?: readonly string[];
-  readonly kept?: readonly string[];
-  readonly up?: (row: TextRow) => TextRow;
-  readonly down?: (row: TextRow) => TextRow;
-  readonly distinct?: readonly string[];
-}
-
-interface DescribedSide {
-  readonly side: string;
-  readonly table: string;
-  readonly key: string | readonly string[];
-  readonly owner: string;
-}
-
 /** Throws NoSubject when something is missing. */
 export function subjectOf(described: unknown, file = 'the move'): Subject {
   if (typeof described !== 'object' || described === null)
     throw new NoSubject(`${file} has no default export that describes a move`);
-  const move = described as Described;
-  const { oldOnly = [], newOnly = move.kept ?? [] } = move;
-  const sideOf = (
-    side: DescribedSide | undefined,
-    end: 'from' | 'to',
-    kept: readonly string[],
-  ): SubjectSide => {
-    const name = side?.side ?? move.sides?.[end];
-    const table = side?.table ?? move[`${end}Table`];
-    const key = side?.key ?? move.key;
-    const owner = side?.owner ?? move.owner;
-    if (!name || !table || !key?.length || !owner)
+  const move = described as Partial<MoveDescription>;
+  const sideOf = (end: 'from' | 'to', kept: readonly string[] = []): SubjectSide => {
+    const { key, owner } = move;
+    const side = move.sides?.[end];
+    const table = move[`${end}Table`];
+    if (!side || !table || !key?.length || !owner)
       throw new NoSubject(
         `${file} does not say the name, table, key and owner of the side it moves ${end === 'from' ? 'from' : 'to'}`,
       );
-    return { side: name, table, key: typeof key === 'string' ? [key] : key, owner, kept };
+    return { side, table, key, owner, kept };
   };
   if (!move.up !== !move.down) throw new NoSubject(`${file}: up and down come together`);
-  const from = sideOf(move.from, 'from', oldOnly);
-  const to = sideOf(move.to, 'to', newOnly);
+  const from = sideOf('from', move.oldOnly);
+  const to = sideOf('to', move.newOnly);
   return {
-    name: move.name,
+    name: move.name!,
     from,
     to,
     up: move.up ?? ((row) => without(row, from.kept)),
@@ -102,6 +69,6 @@ export function subjectOf(described: unknown, file = 'the move'): Subject {
 }
 
 /** A row without some of its columns. */
-export function without(row: TextRow, columns: readonly string[]): TextRow {
+export function without(row: Row, columns: readonly string[]): Row {
   return Object.fromEntries(Object.entries(row).filter(([name]) => !columns.includes(name)));
 }
