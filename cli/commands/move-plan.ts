@@ -4,7 +4,8 @@ import {
   type Plan,
   type PlannedSide,
 } from '@strangler-kit/migrations/move/plan/plan.ts';
-import { loadSubject, NoSubject } from '@strangler-kit/migrations/move/plan/subject.ts';
+import { loadDescription, NoDescription } from '@strangler-kit/migrations/move/load.ts';
+import { subjectOf } from '@strangler-kit/migrations/move/plan/subject.ts';
 import { Failure, print, table } from '../output.ts';
 
 /** Looks at both databases, changes nothing, and says whether the move can be started. Refused: exit 1, with every reason and its remedy. */
@@ -37,9 +38,9 @@ async function planned(
   sample: number,
 ): Promise<Plan> {
   try {
-    return await planMove({ subject: await loadSubject(name, folder), from, to, sample });
+    return await planMove({ subject: subjectOf(await loadDescription(name, folder)), from, to, sample });
   } catch (error) {
-    if (error instanceof NoSubject || error instanceof NoDatabase) throw new Failure(2, [error.message]);
+    if (error instanceof NoDescription || error instanceof NoDatabase) throw new Failure(2, [error.message]);
     throw error;
   }
 }

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { MoveDescription } from '@strangler-kit/migrations/move/description.ts';
 import { cancel, complete } from '@strangler-kit/migrations/move/finish.ts';
 import { Refused } from '@strangler-kit/migrations/move/handover.ts';
+import { loadDescription } from '@strangler-kit/migrations/move/load.ts';
 import { readProgress, type Progress } from '@strangler-kit/migrations/move/progress.ts';
 import { rampTo } from '@strangler-kit/migrations/move/ramp.ts';
 import { openMove, type Move } from '@strangler-kit/migrations/move/side.ts';
@@ -33,7 +31,9 @@ export async function moveCommand(
   percent: string | undefined,
   options: MoveOptions,
 ): Promise<void> {
-  const description = await loadDescription(name, options.moves);
+  const description = (await loadDescription(name, options.moves).catch((error: Error) => {
+    throw new Failure(2, [error.message]);
+  })) as MoveDescription;
   const { from = process.env['DATABASE_URL'], to = process.env['IMAGE_DATABASE_URL'] } = options;
   if (!from || !to)
     throw new Failure(2, ['name the databases with --from and --to, or DATABASE_URL and IMAGE_DATABASE_URL']);
@@ -84,15 +84,4 @@ async function act(
   if (verb === 'complete') await complete(move);
   const progress: Progress = await readProgress(move);
   print(options, progress, () => progressLines(progress));
-}
-
-async function loadDescription(name: string, folder: string): Promise<MoveDescription> {
-  const file = resolve(folder, `${name}.ts`);
-  // The name becomes part of a path, and of SQL.
-  if (!/^[a-z][a-z0-9_]*$/.test(name) || !existsSync(file))
-    throw new Failure(2, [`there is no move "${name}" (${file})`]);
-  const { default: description } = (await import(pathToFileURL(file).href)) as { default?: MoveDescription };
-  if (description?.name !== name)
-    throw new Failure(2, [`${file}: its default export is not the move "${name}"`]);
-  return description;
 }

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { MoveDescription, Row } from '../description.ts';
+import { NoDescription } from '../load.ts';
 
 /** One side of a move, as far as a plan asks. */
 export interface SubjectSide {
@@ -25,37 +23,22 @@ export interface Subject {
   readonly distinct: readonly string[];
 }
 
-/** What is wrong with the name or the file, before any database is asked. */
-export class NoSubject extends Error {}
-
-/** Loads FOLDER/NAME.ts, whose default export (or export of that name) describes the move. Throws NoSubject. */
-export async function loadSubject(name: string, folder: string): Promise<Subject> {
-  if (!/^[a-z][a-z0-9_]{0,39}$/.test(name))
-    throw new NoSubject(`"${name}" is no name of a move: lower-case letters, digits and _, at most 40`);
-  const file = resolve(join(folder, `${name}.ts`));
-  if (!existsSync(file)) throw new NoSubject(`there is no move "${name}": ${file} does not exist`);
-  const module = (await import(pathToFileURL(file).href).catch((error: Error) => {
-    throw new NoSubject(`${file} can't be loaded: ${error.message}`, { cause: error });
-  })) as Record<string, unknown>;
-  return subjectOf(module['default'] ?? module[name], file);
-}
-
-/** Throws NoSubject when something is missing. */
+/** Throws NoDescription when something is missing. */
 export function subjectOf(described: unknown, file = 'the move'): Subject {
   if (typeof described !== 'object' || described === null)
-    throw new NoSubject(`${file} has no default export that describes a move`);
+    throw new NoDescription(`${file} has no default export that describes a move`);
   const move = described as Partial<MoveDescription>;
   const sideOf = (end: 'from' | 'to', kept: readonly string[] = []): SubjectSide => {
     const { key, owner } = move;
     const side = move.sides?.[end];
     const table = move[`${end}Table`];
     if (!side || !table || !key?.length || !owner)
-      throw new NoSubject(
+      throw new NoDescription(
         `${file} does not say the name, table, key and owner of the side it moves ${end === 'from' ? 'from' : 'to'}`,
       );
     return { side, table, key, owner, kept };
   };
-  if (!move.up !== !move.down) throw new NoSubject(`${file}: up and down come together`);
+  if (!move.up !== !move.down) throw new NoDescription(`${file}: up and down come together`);
   const from = sideOf('from', move.oldOnly);
   const to = sideOf('to', move.newOnly);
   return {
