@@ -18,14 +18,20 @@ export interface ChangeOptions extends RemoteOptions {
   readonly who?: string;
 }
 
-/** Longest wait for the router, in milliseconds. */
+/** There is no router, or no token to ask it with: whoever can do without goes on. */
+export class NoRouter extends Failure {}
+
+/** Who makes a change at this machine. */
+export const whoami = (): string => `${userInfo().username}@${hostname()}`;
+
+/** Longest wait for the router, in milliseconds, unless somebody says otherwise. */
 const TIMEOUT = 15_000;
 
 /** Asks the admin API and answers its JSON. Throws Failure with what the router says, or with how to reach it. */
 export async function ask<T>(
   options: RemoteOptions,
   path: string,
-  init: { method?: string; body?: unknown; headers?: Record<string, string> } = {},
+  init: { method?: string; body?: unknown; headers?: Record<string, string>; timeout?: number } = {},
 ): Promise<T> {
   const base = adminUrl(options);
   let response: Response;
@@ -38,12 +44,12 @@ export async function ask<T>(
         ...init.headers,
       },
       ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
-      signal: AbortSignal.timeout(TIMEOUT),
+      signal: AbortSignal.timeout(init.timeout ?? TIMEOUT),
     });
   } catch (error) {
     if (error instanceof Failure) throw error;
     const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
-    throw new Failure(2, [
+    throw new NoRouter(2, [
       `no router answers at ${base} (${cause}); is it running? Name another with --admin URL`,
     ]);
   }
@@ -74,7 +80,7 @@ export async function change(
   return ask<FeatureJson>(options, `${path}/${verb}`, {
     method: isSplit ? 'PUT' : 'POST',
     headers: { 'if-match': now.etag },
-    body: { ...body, why: options.why, who: options.who ?? `${userInfo().username}@${hostname()}` },
+    body: { ...body, why: options.why, who: options.who ?? whoami() },
   });
 }
 
@@ -104,7 +110,7 @@ function token(options: RemoteOptions): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {
-    throw new Failure(2, [
+    throw new NoRouter(2, [
       `there is no admin token: set STRANGLER_ADMIN_TOKEN, or DATA_DIR to the router's state folder (looked for ${path})`,
     ]);
   }

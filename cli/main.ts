@@ -51,7 +51,7 @@ local('init', 'Write a commented strangler.yaml and flags.json for a monolith')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/init.ts')).initCommand(options));
 local('migrate', 'Apply the numbered SQL files of a set, each exactly once')
-  .option('--set <name>', 'monolith, image-api, image-api-own or move', 'monolith')
+  .option('--set <name>', 'monolith, image-api, image-api-own, email-api, reviews-api or move', 'monolith')
   .option('--database <url>', 'the database (default: DATABASE_URL)')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/migrate.ts')).migrateCommand(options));
@@ -68,7 +68,11 @@ move
 remote('status', 'Show the features, their gates and ramps, and what is in force')
   .option('--watch', 'again every second, until Ctrl-C')
   .action(async (options) => (await import('./commands/status.ts')).statusCommand(options));
-remote('explain <method> <path>', 'Show where a request would go, and why')
+remote('explain [method] [path]', 'Show where a request would go, and why')
+  .option(
+    '--feature <name>',
+    'instead of a request: which side an application is told that asks for its flag',
+  )
   .option('--key <key>', 'the key that decides the side')
   .option('--host <host>', 'the Host, for targeting rules')
   .option('--header <name:value...>', 'further headers, for targeting rules')
@@ -118,18 +122,39 @@ for (const [verb, summary] of Object.entries({
   verify: 'Compare every row of both sides now',
   ramp: 'Make the new side the home of a share of the entities',
   reverse: 'Bring all homes back to the old side',
+  retry: 'Try parked rows again at once',
+  clear: 'Take a recorded difference of the sides away, after a person has acted',
   complete: 'End the move: nothing is sent back any more',
   cancel: 'Give the move up: empty the new table, take the objects away',
+  contract: 'After complete: empty the old table, take the objects away',
 } satisfies Record<MoveVerb, string>)) {
   const command = move
     .command(verb === 'ramp' ? 'ramp <move> <percent>' : `${verb} <move>`)
     .description(summary)
     .option('--from <url>', 'database the move starts from (default: DATABASE_URL)')
     .option('--to <url>', "the service's own (default: IMAGE_DATABASE_URL)")
+    .option('--from-blobs <folder>', 'where files of the old side are (default: BLOB_URL)')
+    .option(
+      '--to-blobs <folder>',
+      'where files of the new side are, or s3://bucket/prefix (default: IMAGE_BLOB_URL)',
+    )
     .option('--moves <folder>', 'the folder of the descriptions', 'migrations/moves')
+    .option(
+      '--admin <url>',
+      'admin address of the router, if there is one (default: from ADMIN_PORT, then the config)',
+    )
+    .addOption(configOption())
     .addOption(jsonOption());
+  if (verb === 'retry')
+    command.option('--key <key>', 'of one row: its value, or the JSON array of its values');
+  if (verb === 'clear') command.requiredOption('--why <text>', 'the reason, for the journal');
+  else if (['ramp', 'reverse', 'retry', 'complete', 'cancel', 'contract'].includes(verb))
+    command.option('--why <text>', 'the reason, for the journal');
   if (verb === 'start')
-    command.option('--accept-columns', 'go on with columns that were changed on both sides');
+    command
+      .option('--accept-columns', 'go on with columns that were changed on both sides')
+      .option('--swapped', 'from the new side to the old one: the way back of a completed move');
+  if (verb === 'run') command.option('--quiet', 'without a line of progress each second');
   command.action(async (name: string) =>
     (await import('./commands/move.ts')).moveCommand(verb as MoveVerb, name, command.args[1], command.opts()),
   );

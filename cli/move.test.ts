@@ -14,6 +14,7 @@ describe('strangler move', () => {
     folder = mkdtempSync(join(tmpdir(), 'moves-'));
     writeFileSync(join(folder, 'things.ts'), `export default ${JSON.stringify(THINGS)};`);
     test = await testMove();
+    await test.young.query('ALTER TABLE things ALTER id DROP IDENTITY');
     await test.old.query('INSERT INTO things (id, owner) SELECT i, i FROM generate_series(1, 300) i');
   });
   after(async () => {
@@ -45,12 +46,21 @@ describe('strangler move', () => {
     return JSON.parse(out);
   };
 
+  it('starts nothing that the plan refuses, and says why', async () => {
+    await test.young.query('ALTER TABLE things ALTER owner DROP NOT NULL');
+    const { code, err } = await strangler('start', 'things');
+    assert.equal(code, 1);
+    assert.match(err, /may be NULL.*owner\.null.*\n *remedy:/);
+    await test.young.query('ALTER TABLE things ALTER owner SET NOT NULL');
+  });
+
   it('goes from start to complete, and back in between', async function () {
     this.timeout(120_000);
     assert.equal((await json('start', 'things')).phase, 'backfill');
     const early = await strangler('ramp', 'things', '10');
     assert.equal(early.code, 1);
     assert.match(early.err, /in the phase backfill/);
+    assert.equal((await json('reverse', 'things')).phase, 'backfill', 'nothing has left, so all is back');
     const runner = spawn(process.execPath, args('run', 'things', '--json'), {
       env: env(),
       stdio: ['ignore', 'pipe', 'inherit'],

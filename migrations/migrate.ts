@@ -6,7 +6,7 @@ import pg from 'pg';
 import { lineAt, statementsOf, transactionControl, type Statement } from './statements.ts';
 
 /** A folder under sql/. */
-export type MigrationSet = 'monolith' | 'image-api' | 'image-api-own' | 'move';
+export type MigrationSet = 'monolith' | 'image-api' | 'image-api-own' | 'email-api' | 'reviews-api' | 'move';
 
 export interface MigrateOptions {
   readonly url: string;

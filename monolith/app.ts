@@ -6,18 +6,24 @@ import type { Logger } from 'pino';
 import { Problem, asProblem } from './errors.ts';
 import { imageRoutes } from './images.ts';
 import { loginRoutes, refuseForeignForms, wantsPage } from './login.ts';
+import type { Mail } from './mail.ts';
+import type { Mirrored } from './mirrored.ts';
 import { orderRoutes } from './orders.ts';
+import type { WithPictures } from './pictures-elsewhere.ts';
 import { productRoutes } from './products.ts';
+import { reviewRoutes } from './reviews.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface AppParts {
   readonly pool: pg.Pool;
   readonly blobDir: string;
   readonly sessions: Sessions;
-  readonly mail: { wake(): void };
+  readonly mail: Pick<Mail, 'senderFor' | 'wake'>;
   readonly registry: Registry;
   readonly isDraining: () => boolean;
   readonly log: Pick<Logger, 'error'>;
+  readonly mirrored?: Mirrored | undefined;
+  readonly withPictures?: WithPictures | undefined;
 }
 
 const CSP =
@@ -89,9 +95,12 @@ export function createApp(parts: AppParts): express.Express {
     express.urlencoded({ extended: false, limit: BODY_LIMIT, parameterLimit: 50 }),
   );
   app.use(loginRoutes(pool, sessions));
-  app.use(orderRoutes(pool, sessions, parts.mail));
-  app.use(imageRoutes({ pool, blobDir: parts.blobDir, userOf: sessions.userOf, log }));
-  app.use(productRoutes(pool, sessions));
+  app.use(orderRoutes(pool, sessions, parts.mail, log));
+  app.use(
+    imageRoutes({ pool, blobDir: parts.blobDir, userOf: sessions.userOf, log, mirrored: parts.mirrored }),
+  );
+  app.use(reviewRoutes(pool, sessions));
+  app.use(productRoutes(pool, sessions, parts.withPictures));
   app.use((request: Request) => {
     throw new Problem('NOT_FOUND', `nothing is at ${request.path}`);
   });

@@ -21,6 +21,17 @@ describe('config', () => {
       assert.equal(readConfig({ DATABASE_URL, BLOB_URL: url }).blobDir, folder, url);
   });
 
+  it('takes what the registry finds in the place of a URL', () => {
+    const env = {
+      ETCD_URLS: 'http://a:2379, http://b:2379',
+      SMTP_URL: 'etcd:smtp',
+      PICTURES_URL: 'etcd:image-api',
+    };
+    const { smtpUrl, picturesUrl, registry } = readConfig({ DATABASE_URL, ...env });
+    assert.deepEqual([smtpUrl, picturesUrl], ['etcd:smtp', 'etcd:image-api']);
+    assert.deepEqual(registry.etcdUrls, ['http://a:2379', 'http://b:2379']);
+  });
+
   const wrong: Record<string, Record<string, string>> = {
     DATABASE_URL: { DATABASE_URL: '' },
     MONOLITH_PORT: { MONOLITH_PORT: '80a' },
@@ -32,6 +43,9 @@ describe('config', () => {
     LOG_LEVEL: { LOG_LEVEL: 'loud' },
     MONOLITH_POOL_SIZE: { MONOLITH_POOL_SIZE: '0' },
     MONOLITH_DRAIN_MS: { MONOLITH_DRAIN_MS: '-1' },
+    ETCD_URLS: { ETCD_URLS: '127.0.0.1:2379' },
+    'ETCD_URLS to where etcd is': { PICTURES_URL: 'etcd:image-api' },
+    'SMTP_URL=etcd:': { SMTP_URL: 'etcd:', ETCD_URLS: 'http://127.0.0.1:2379' },
   };
   for (const [name, env] of Object.entries(wrong)) {
     it(`names ${name} when it is wrong`, () =>

@@ -6,6 +6,7 @@ import { Problem } from './errors.ts';
 import { contentType } from './images-wish.ts';
 import { isId } from './products.ts';
 import { sanitise, type Sanitised } from './resize.ts';
+import { statement } from './statement.ts';
 
 export interface Image {
   readonly id: string;
@@ -65,7 +66,8 @@ export async function store(
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   await writeBlob(blobDir, file, bytes);
   try {
-    const { rows } = await pool.query<Image>(
+    const { rows } = await statement<Image>(
+      pool,
       'INSERT INTO images (product_id, file, content_type, bytes, width, height, sha256, alt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *',
       [product, file, contentType(format), bytes.length, width, height, sha256, alt],
     );
@@ -118,7 +120,7 @@ function isRefusal(error: unknown): boolean {
 }
 
 async function one(pool: pg.Pool, sql: string, id: string, ...values: string[]): Promise<Image> {
-  const { rows } = isId(id) ? await pool.query<Image>(sql, [id, ...values]) : { rows: [] };
+  const { rows } = isId(id) ? await statement<Image>(pool, sql, [id, ...values]) : { rows: [] };
   if (!rows[0]) throw new Problem('NOT_FOUND', `there is no image ${id}`);
   return rows[0];
 }

@@ -10,11 +10,14 @@ import { hearOut, readAlt, uploads } from './images-upload.ts';
 import { chosenFormat, contentType, readWish, type StoredFormat } from './images-wish.ts';
 import { isForm, wantsPage } from './login.ts';
 import { render, sanitise } from './resize.ts';
+import type { Mirrored } from './mirrored.ts';
 import type { User } from './sessions.ts';
 
 export interface ImageParts extends ImageStore {
   readonly userOf: (request: Request) => Promise<User | null>;
   readonly log: Pick<Logger, 'error'>;
+  /** Asked after each write while data moves; the answer is told in Strangler-Mirrored. */
+  readonly mirrored?: Mirrored | undefined;
   /** Instead of the presets. */
   readonly limits?: Partial<ImageLimits>;
 }
@@ -29,6 +32,10 @@ export function imageRoutes(parts: ImageParts): express.Router {
   const line = parts.limits ? createLine(limits) : processLine;
   const withUpload = uploads(blobDir, limits);
   const router = express.Router();
+
+  const acknowledge = async (response: Response, id: string): Promise<void> => {
+    if (await parts.mirrored?.(id)) response.set('strangler-mirrored', '1');
+  };
 
   const loggedIn = async (request: Request, _response: Response, next: NextFunction): Promise<void> => {
     if (!(await userOf(request))) throw new Problem('UNAUTHENTICATED', 'log in to change pictures');
@@ -53,6 +60,7 @@ export function imageRoutes(parts: ImageParts): express.Router {
       const image = await withUpload(request, response, ({ path, alt }) =>
         store(parts, product, path, alt, (path) => sanitise(path, line, limits)),
       );
+      await acknowledge(response, image.id);
       if (isForm(request) && wantsPage(request)) response.redirect(303, `/products/${product}`);
       else response.status(201).location(`/images/${image.id}`).json(asJson(image));
     },
@@ -103,10 +111,13 @@ export function imageRoutes(parts: ImageParts): express.Router {
     if (Object.keys(body).join() !== 'alt')
       throw new Problem('BAD_REQUEST', 'send {"alt": "…"} as JSON; nothing else can be changed');
     const alt = readAlt(body['alt'], limits.maxAlt);
-    response.json(asJson(await changeAlt(pool, request.params.id, alt)));
+    const image = await changeAlt(pool, request.params.id, alt);
+    await acknowledge(response, image.id);
+    response.json(asJson(image));
   });
   router.delete('/images/:id', loggedIn, async (request: Request<{ id: string }>, response) => {
     await remove(parts, request.params.id, log);
+    await acknowledge(response, request.params.id);
     response.status(204).end();
   });
   router.use(hearOut);

@@ -80,7 +80,7 @@ describe('mail', () => {
       registers: [registry],
     });
     const log = { info: () => {}, warn: () => {} };
-    const loop = startMail({ pool: shop.pool, smtpUrl, log, sent, interval: 50, ...options });
+    const loop = startMail({ pool: shop.pool, smtpUrl: () => smtpUrl, log, sent, interval: 50, ...options });
     loops.push(loop);
     return { loop, counts: () => registry.metrics() };
   };

@@ -1,11 +1,20 @@
 import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Counter, Registry } from '@prometheus-io/client';
 import pg from 'pg';
 import { pino } from 'pino';
+import { appToken } from './app-token.ts';
 import { createApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { cleanUploads } from './images-store.ts';
-import { startMail } from './mail.ts';
+import { openFlags } from './flags.ts';
+import { startMail, type MailOptions } from './mail.ts';
+import { askMirrored } from './mirrored.ts';
+import { openReporter, type Reporter } from './observations.ts';
+import { openOutbox } from './outbox.ts';
+import { askPictures } from './pictures-elsewhere.ts';
+import type { MailQueue } from './queue.ts';
+import { openRegistry, reachableUrl } from './registry.ts';
 import { openSessions } from './sessions.ts';
 
 const config = settings();
@@ -26,7 +35,16 @@ const sent = new Counter({
   labelNames: ['result'],
   registers: [registry],
 });
-const mail = startMail({ pool, smtpUrl: config.smtpUrl, log, sent, interval: config.mailInterval });
+const services = openRegistry(config.registry, log);
+const seam = config.flagsUrl === null ? null : await openSeam(config.flagsUrl);
+const mail = startMail({
+  pool,
+  smtpUrl: services.find(config.smtpUrl),
+  log,
+  sent,
+  interval: config.mailInterval,
+  ...(seam && { seam }),
+});
 let isDraining = false;
 const app = createApp({
   pool,
@@ -36,6 +54,8 @@ const app = createApp({
   registry,
   isDraining: () => isDraining,
   log,
+  mirrored: config.mirroredSql === null ? undefined : askMirrored(pool, config.mirroredSql),
+  withPictures: config.picturesUrl === null ? undefined : askPictures(services.find(config.picturesUrl)),
 });
 const clean = (): Promise<void> =>
   cleanUploads({ pool, blobDir: config.blobDir }).catch((error: unknown) =>
@@ -62,23 +82,63 @@ server.on('request', (_request, response: ServerResponse) => {
   underWay.add(response);
   response.on('close', () => underWay.delete(response));
 });
-server.listen(config.port, config.host, () => log.info({ port: config.port }, 'the shop is open'));
+server.listen(config.port, config.host, () => {
+  const { port } = server.address() as AddressInfo;
+  services.join('monolith', reachableUrl(config.host, port));
+  log.info({ port }, 'the shop is open');
+});
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
     isDraining = true;
-    // With a connection that stays open, the end would wait for clients that may well have nothing more to say.
-    for (const response of underWay) if (!response.headersSent) response.setHeader('connection', 'close');
-    const cut = setTimeout(() => server.closeAllConnections(), config.drain);
-    server.close(() => {
-      clearTimeout(cut);
-      clearInterval(cleaning);
-      void mail
-        .stop()
-        .then(() => pool.end())
-        .then(() => process.exit(0));
-    });
-    server.closeIdleConnections();
+    // Who finds us by the registry shall look elsewhere before the port is closed.
+    void services.leave().then(drain);
+  });
+}
+
+function drain(): void {
+  // With a connection that stays open, the end would wait for clients that may well have nothing more to say.
+  for (const response of underWay) if (!response.headersSent) response.setHeader('connection', 'close');
+  const cut = setTimeout(() => server.closeAllConnections(), config.drain);
+  server.close(() => {
+    clearTimeout(cut);
+    clearInterval(cleaning);
+    void mail
+      .stop()
+      .then(() => Promise.all([seam?.reporter.stop(), seam?.queue.close()]))
+      .then(() => pool.end())
+      .then(() => process.exit(0));
+  });
+  server.closeIdleConnections();
+}
+
+/** What it takes to ask who sends a mail, and to leave it to the email-api. */
+async function openSeam(
+  url: string,
+): Promise<Required<NonNullable<MailOptions['seam']>> & { reporter: Reporter }> {
+  const token = appToken(config.appToken, config.appTokenFile);
+  const decided = new Counter({
+    name: 'shop_mail_senders_total',
+    help: 'Orders by who was chosen to confirm them',
+    labelNames: ['sender'],
+    registers: [registry],
+  });
+  return {
+    ask: openFlags({ url, token, log }),
+    queue: config.hasBroker ? openOutbox() : await openQueueInDatabase(),
+    reporter: openReporter({ url, feature: 'mail', token, log }),
+    decided,
+  };
+}
+
+/** Loaded only where it is used, and prepared only when it is not: starting is part of coming back after a crash. */
+async function openQueueInDatabase(): Promise<MailQueue> {
+  const { openPgBoss, prepareQueues } = await import('./pgboss.ts');
+  const open = (): Promise<MailQueue> =>
+    openPgBoss(pool, (error) => log.warn({ err: error }, 'the queue in the database reports a fault'));
+  return open().catch(async () => {
+    await prepareQueues(pool);
+    return open();
   });
 }
 

@@ -1,26 +1,45 @@
 import { timingSafeEqual } from 'node:crypto';
 import express from 'express';
 import type pg from 'pg';
+import type { Logger } from 'pino';
 import { Problem } from './errors.ts';
 import { isForm, wantsPage } from './login.ts';
-import { findProduct, isId, price } from './products.ts';
+import type { Mail } from './mail.ts';
+import { UnsafeJob } from './mail-job.ts';
+import { price } from './price.ts';
+import { findProduct, isId } from './products.ts';
 import type { Sessions } from './sessions.ts';
 import { addOrder, orderById } from './store.ts';
 
 /**
  * Orders. Ids are consecutive, so an id alone shows nothing, or anybody could read through what the shop sells and to whom: who ordered
  * logged in sees the order when logged in; everybody else through the link in the answer's Location, whose `key` only the shop can make. Whose an
- * order is does not show either: all others hear 404. `mail` is told of each order and sends in its own time, so an order is never lost,
- * slow or refused because a mail server is.
+ * order is does not show either: all others hear 404. `mail` says who is to confirm the order, is told of it and sends in its own time, so an order is never
+ * lost, slow or refused because a mail server, a queue or whoever answers flags is.
  */
-export function orderRoutes(pool: pg.Pool, sessions: Sessions, mail: { wake(): void }): express.Router {
+export function orderRoutes(
+  pool: pg.Pool,
+  sessions: Sessions,
+  mail: Pick<Mail, 'senderFor' | 'wake'>,
+  log: Pick<Logger, 'error'>,
+): express.Router {
   const router = express.Router();
   router.post('/orders', async (request, response) => {
     const user = await sessions.userOf(request);
     const { product, quantity, email } = readOrder(request.body, user);
-    const order = await addOrder(pool, await findProduct(pool, product), quantity, {
-      userId: user?.id ?? null,
-      email,
+    const found = await findProduct(pool, product);
+    const sender = await mail.senderFor(email);
+    const order = await addOrder(
+      pool,
+      found,
+      quantity,
+      { userId: user?.id ?? null, email },
+      sender,
+      (error) => log.error({ err: error }, "an order's mail could not be queued; it is sent from here"),
+    ).catch((error: unknown) => {
+      throw error instanceof UnsafeJob
+        ? new Problem('BAD_REQUEST', `the confirmation can't be sent: ${error.message}`)
+        : error;
     });
     mail.wake();
     const path = `/orders/${order.id}${user ? '' : `?key=${sessions.mark(`order ${order.id}`)}`}`;

@@ -99,4 +99,26 @@ describe('products', () => {
     for (const id of ['', '0', '-1', '1 ', '9223372036854775808', '10000000000000000000'])
       assert.ok(!isId(id), id);
   });
+
+  it('show pictures in the size that fits, with room for them, and those below only when they are near', async () => {
+    const { body } = await add({ name: 'Bowl', priceCents: 100 }).expect(201);
+    for (let n = 0; n < 2; n++)
+      await shop.pool.query(
+        "INSERT INTO images (product_id, file, content_type, bytes, width, height, sha256, alt) VALUES ($1, $2, 'image/jpeg', 1, 8, 6, repeat('a', 64), 'A bowl')",
+        [body.id, `products/${body.id}/${n}.jpeg`],
+      );
+    const { text } = await get(`/products/${body.id}`, 'text/html').expect(200);
+    const pictures = text.match(/<img[^>]*>/g)!;
+    assert.equal(pictures.length, 2);
+    for (const picture of pictures) {
+      const widths = [.../w=(\d+)&amp;h=\d+&amp;fit=cover&amp;format=auto (\d+)w/g[Symbol.matchAll](picture)];
+      assert.ok(widths.length >= 3);
+      for (const [, asked, said] of widths) assert.equal(asked, said);
+      assert.match(picture, / sizes="[^"]+" width="480" height="360" alt="A bowl"/);
+    }
+    assert.deepEqual(
+      pictures.map((picture) => picture.includes('loading="lazy"')),
+      [false, true],
+    );
+  });
 });

@@ -2,11 +2,18 @@ import express, { type Request, type Response } from 'express';
 import type pg from 'pg';
 import { Problem } from './errors.ts';
 import { isForm, wantsPage } from './login.ts';
+import type { WithPictures } from './pictures-elsewhere.ts';
+import { price } from './price.ts';
+import { reviewsOf } from './reviews-store.ts';
 import type { Sessions } from './sessions.ts';
 import { addProduct, allProducts, productById, type Product } from './store.ts';
 
-/** The storefront and its products, as pages and as JSON. */
-export function productRoutes(pool: pg.Pool, sessions: Sessions): express.Router {
+/** The storefront and its products, as pages and as JSON. `withPictures`: when the pictures are no longer in our database. */
+export function productRoutes(
+  pool: pg.Pool,
+  sessions: Sessions,
+  withPictures: WithPictures = async (products) => [...products],
+): express.Router {
   const router = express.Router();
 
   const page = async (request: Request, response: Response, view: string, data: object): Promise<void> => {
@@ -14,18 +21,19 @@ export function productRoutes(pool: pg.Pool, sessions: Sessions): express.Router
     response.set('cache-control', 'private, no-store').render(view, { user, price, ...data });
   };
   router.get('/', async (request, response) => {
-    await page(request, response, 'storefront', { products: await allProducts(pool) });
+    await page(request, response, 'storefront', { products: await withPictures(await allProducts(pool)) });
   });
   router.get('/products', async (request, response) => {
-    const products = await allProducts(pool);
+    const products = await withPictures(await allProducts(pool));
     response.vary('Accept');
     if (wantsPage(request)) await page(request, response, 'storefront', { products });
     else response.set('cache-control', 'no-cache').json(products);
   });
   router.get('/products/:id', async (request, response) => {
-    const product = await findProduct(pool, request.params.id);
+    const [product] = await withPictures([await findProduct(pool, request.params.id)]);
     response.vary('Accept');
-    if (wantsPage(request)) await page(request, response, 'product', { product });
+    if (wantsPage(request))
+      await page(request, response, 'product', { product, reviews: await reviewsOf(pool, product!) });
     else response.set('cache-control', 'no-cache').json(product);
   });
   router.post('/products', async (request, response) => {
@@ -35,11 +43,6 @@ export function productRoutes(pool: pg.Pool, sessions: Sessions): express.Router
     else response.status(201).location(`/products/${product.id}`).json(product);
   });
   return router;
-}
-
-/** `priceCents` as people read it, in the manner of the shop's own language, whoever asks: the same page for everybody. */
-export function price({ priceCents, currency }: Pick<Product, 'priceCents' | 'currency'>): string {
-  return new Intl.NumberFormat('en-IE', { style: 'currency', currency }).format(priceCents / 100);
 }
 
 /** Throws BAD_REQUEST for what can't be an id, NOT_FOUND for one that nobody has. */

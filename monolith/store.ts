@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import type { Sender } from './mail.ts';
+import { UnsafeJob } from './mail-job.ts';
 
 export interface Product {
   readonly id: number;
@@ -69,27 +71,63 @@ export async function addProduct(
   return { id: safeId(rows[0]!.id), ...product, images: [] };
 }
 
-/** What is ordered is priced now: a later price does not change an order. `userId` is null for somebody without an account. */
+/**
+ * What is ordered is priced now: a later price does not change an order. `userId` is null for somebody without an account. What `sender` has to queue is
+ * written in the same transaction; when that can't be done, the order is taken all the same, and its mail is the monolith's: `fellBack` hears why.
+ * Rejects with UnsafeJob, and no order taken, when the mail must not be sent by anybody.
+ */
 export async function addOrder(
   pool: pg.Pool,
   product: Product,
   quantity: number,
   { userId, email }: { userId: string | null; email: string },
+  { by, enqueue }: Sender = { by: 'monolith', enqueue: null },
+  fellBack: (error: Error) => void = () => undefined,
 ): Promise<Order> {
   const totalCents = product.priceCents * quantity;
-  const { rows } = await pool.query<{ id: string }>(
-    'INSERT INTO orders (product_id, user_id, email, quantity, total_cents, currency) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id',
-    [product.id, userId, email, quantity, totalCents, product.currency],
-  );
-  return {
-    id: safeId(rows[0]!.id),
-    product: product.id,
-    productName: product.name,
-    quantity,
-    totalCents,
-    currency: product.currency,
-    email,
+  const { currency, name } = product;
+  const insert = async (to: Pick<pg.ClientBase, 'query'>, mailedBy: Sender['by']): Promise<string> => {
+    const { rows } = await to.query<{ id: string }>(
+      `INSERT INTO orders (product_id, user_id, email, quantity, total_cents, currency, mailed_by, mailed_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 = 'email-api' THEN now() END) RETURNING id`,
+      [product.id, userId, email, quantity, totalCents, currency, mailedBy],
+    );
+    return rows[0]!.id;
   };
+  const id =
+    enqueue === null
+      ? await insert(pool, by)
+      : await inTransaction(pool, async (client) => {
+          await client.query('SAVEPOINT before');
+          try {
+            const id = await insert(client, by);
+            await enqueue(client, { id, quantity, product: name, totalCents, currency }, email);
+            return id;
+          } catch (error) {
+            if (error instanceof UnsafeJob) throw error;
+            await client.query('ROLLBACK TO SAVEPOINT before');
+            fellBack(error as Error);
+            return insert(client, 'monolith');
+          }
+        });
+  return { id: safeId(id), product: product.id, productName: name, quantity, totalCents, currency, email };
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let failure: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    failure = error as Error;
+    throw error;
+  } finally {
+    // With an error, the connection is closed, and its transaction with it.
+    client.release(failure);
+  }
 }
 
 interface OrderRow {

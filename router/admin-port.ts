@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 export interface AdminPort {
   readonly url: string;
-  /** Answers what comes from now on; nothing comes before. */
+  /** Answers what comes, and what has come already. */
   serve(listener: RequestListener): void;
   /** Closes it at once. */
   close(): void;
@@ -28,7 +28,10 @@ const AGAIN = 50;
 /** Opens the admin port. Rejects with what `listen` says, with EADDRINUSE only after the wait; and with the reason of `cancel`. */
 export async function openAdminPort(options: AdminPortOptions): Promise<AdminPort> {
   const { host, port } = options;
-  const server = createServer();
+  const serving = Promise.withResolvers<RequestListener>();
+  const server = createServer(
+    (request, response) => void serving.promise.then((listener) => listener(request, response)),
+  );
   const end = performance.now() + options.deadline;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -53,7 +56,7 @@ export async function openAdminPort(options: AdminPortOptions): Promise<AdminPor
   const bound = typeof address === 'object' && address ? address.port : port;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    serve: (listener) => void server.on('request', listener),
+    serve: serving.resolve,
     close() {
       server.close();
       server.closeAllConnections();

@@ -3,13 +3,14 @@ import { startControl, type Control } from './control.ts';
 import { freePort } from './free-port.ts';
 import { createListeners, whenOthers } from './listeners.ts';
 import { createMetrics } from './metrics/metrics.ts';
+import type { Current } from './flags/current.ts';
 import type { Serving, ServingOptions } from './serving.ts';
 import { clearPictures, picturesFolder } from './shadow/pictures.ts';
 import { serveTraffic } from './traffic-port.ts';
 import { watchFiles } from './watch-files.ts';
 
 /** `workers: 1`: one process carries the traffic and has the admin port. */
-export async function serveAlone(options: ServingOptions): Promise<Serving> {
+export async function serveAlone(options: ServingOptions & { readonly current: Current }): Promise<Serving> {
   const { configPath, stateDir, env, log, current, cancel } = options;
   const { config } = current.snapshot();
   const listeners = createListeners({ stateDir, router: process.pid, listen: config.listen });
@@ -101,11 +102,11 @@ export async function serveAlone(options: ServingOptions): Promise<Serving> {
       if (next) return void (await Promise.all([next.drain(), left]));
       const { delay, deadline } = current.snapshot().config.drain;
       log.info({ delay, deadline }, 'draining');
-      const following = whenOthers(listeners, control.close);
+      const following = whenOthers(listeners, () => void control.close());
       await wait(delay);
       await stopTraffic();
       following.close();
-      control.close();
+      await control.close();
       log.info('drained');
     },
   };

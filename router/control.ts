@@ -1,26 +1,21 @@
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openAdminPort } from './admin-port.ts';
 import { createAdmin, type CarrierView } from './admin/api.ts';
 import { createLive } from './admin/live.ts';
-import { adminToken } from './admin/token.ts';
+import { adminToken, appToken } from './admin/token.ts';
 import { changeFlag, type ChangeParts } from './flags/change.ts';
 import type { Current } from './flags/current.ts';
-import type { Snapshot } from './flags/snapshot.ts';
-import { viewOf } from './flags/view.ts';
-import { openJournal } from './journal/journal.ts';
-import { journalFileEdits, settleIntents, type Seen } from './journal/watch.ts';
 import type { Listeners } from './listeners.ts';
 import { createEvidence, type DefaultAnswers } from './metrics/evidence.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { registerRamp } from './metrics/ramp.ts';
-import { openPeers } from './metrics/peers.ts';
+import { registerRegistry } from './metrics/registry.ts';
+import { createMoves } from './moves/moves.ts';
 import type { Windows } from './metrics/windows.ts';
-import { createLeader } from './ramp/leader.ts';
 import { createRamp } from './ramp/loop.ts';
-import { rampStore } from './ramp/store.ts';
 import { createCounters } from './shadow/counters.ts';
 import type { Shadow } from './shadow/shadow.ts';
+import { openTogether, type Together } from './together.ts';
 
 export interface ControlOptions {
   readonly current: Current;
@@ -44,8 +39,8 @@ export interface ControlOptions {
 /** Flags, journal, ramp and admin port. */
 export interface Control {
   readonly adminUrl: string;
-  /** Leaves all of it to the next router. */
-  close(): void;
+  /** Leaves all of it to the next router, at once. Resolves when the others know. */
+  close(): Promise<void>;
 }
 
 const WAITS =
@@ -67,58 +62,58 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     deadline: drain.delay + drain.deadline,
     cancel: options.cancel,
   });
+  const now = Date.now;
   try {
-    return decide();
+    const together = await openTogether({ current, stateDir, windows, now, log });
+    return decide(together);
   } catch (error) {
     port.close();
     throw error;
   }
 
-  /** Everything in one turn: nothing is asked on the port before it can be answered. */
-  function decide(): Control {
-    const now = Date.now;
-    const journal = openJournal(join(stateDir, 'journal.jsonl'));
-    const seen = (): Map<string, Seen> => seenFeatures(current.snapshot());
-    settleIntents(journal, current.snapshot().flagsVersion, seen());
-    journalFileEdits(journal, seen(), now());
-    const evidence = createEvidence(stateDir, journal, options.answers, now);
+  function decide(together: Together): Control {
+    const { journal, peers, leader, store } = together;
+    const evidence = createEvidence(stateDir, journal, options.answers, now, together.evidence);
     const changing: ChangeParts = {
       current,
       journal,
       retireRefusal: evidence.retireRefusal,
       askGates: (before, feature) => ramp.askBefore(before, feature),
+      noteEdits: together.noteEdits,
       now,
     };
-    const peers = openPeers({ stateDir, windows, now, log });
     const ramp = createRamp({
       snapshot: current.snapshot,
       journal,
       windows,
       silent: peers.silent,
       change: (request) => changeFlag(changing, request),
-      store: rampStore(stateDir, now()),
-      leader: createLeader(join(stateDir, 'ramp.lock'), now),
+      store,
+      leader,
       now,
       log,
     });
+    const moves = createMoves({ journal, now });
     registerRamp(metrics.registry, () => [...current.snapshot().features.values()], ramp);
+    registerRegistry(metrics.registry, dataPath.instances);
     metrics.show(createCounters(shadow.parity));
     let isClosed = false;
-    current.onSwap(() => {
-      if (!isClosed) journalFileEdits(journal, seen(), now());
-    });
     port.serve(
       createAdmin({
         ...changing,
         token: adminToken(stateDir, env),
+        appToken: appToken(stateDir, env),
         overrideKey: env['STRANGLER_OVERRIDE_KEY'] || null,
         metrics,
+        defaultAnswered: (feature) => options.answers.add({ [feature]: now() }, 'applications'),
+        random: Math.random,
         shadow,
         windows,
         ramp,
         isDraining,
         dataPath,
-        live: createLive({ current, journal, windows, ramp, instances: dataPath.instances, now }),
+        live: createLive({ current, journal, windows, ramp, moves, instances: dataPath.instances, now }),
+        moves,
         log,
       }),
     );
@@ -128,7 +123,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     const flushing = setInterval(evidence.flush, FLUSH);
     return {
       adminUrl: port.url,
-      close() {
+      async close() {
         if (isClosed) return;
         isClosed = true;
         clearInterval(flushing);
@@ -136,18 +131,9 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         ramping.close();
         peers.close();
         evidence.flush();
-        journal.close();
         port.close();
+        await together.close();
       },
     };
   }
-}
-
-function seenFeatures(snapshot: Snapshot): Map<string, Seen> {
-  return new Map(
-    [...snapshot.features].map(([name, feature]) => [
-      name,
-      { view: viewOf(feature), fingerprint: feature.flag.fingerprint },
-    ]),
-  );
 }

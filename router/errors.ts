@@ -1,11 +1,13 @@
 /** Every error the router answers with, in one table: code → status and title (RFC 9457 problem details). */
 export const PROBLEMS = {
   UNAUTHORIZED: { status: 401, title: 'The admin token is missing or wrong' },
+  APP_TOKEN: { status: 403, title: 'The token of applications does not reach so far' },
   FOREIGN_PAGE: { status: 403, title: 'Another page asked' },
   NOT_FOUND: { status: 404, title: 'There is no such thing' },
   BAD_REQUEST: { status: 400, title: 'The request is not as expected' },
   REFUSED_BY_STAGE: { status: 409, title: 'The stage of the feature does not allow this' },
   REFUSED_BY_DATA: { status: 409, title: 'Where the data of the feature is does not allow this' },
+  TOO_MANY_MOVES: { status: 409, title: 'Too many moves are reported already' },
   NOT_WRITABLE: { status: 409, title: 'The flags can not be written' },
   STALE: { status: 412, title: 'The feature has changed since it was read' },
   TOO_LARGE: { status: 413, title: 'The body is too large' },
@@ -13,6 +15,7 @@ export const PROBLEMS = {
   NO_PRECONDITION: { status: 428, title: 'If-Match is required' },
   TOO_MANY_TOKENS: { status: 429, title: 'Too many wrong tokens' },
   TOO_MANY_LISTENERS: { status: 503, title: 'Too many listen already' },
+  FLAGS_AWAY: { status: 503, title: 'The flags can not be reached at the moment' },
   INTERNAL: { status: 500, title: 'The router failed' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

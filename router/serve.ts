@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pino } from 'pino';
 import { stateFolder } from './config/state.ts';
-import { loadCurrent } from './flags/current.ts';
+import { loadCurrent, readConfig } from './flags/current.ts';
+import { openSource } from './flags/open-source.ts';
 import type { Serving } from './serving.ts';
 
 export interface ServeOptions {
@@ -26,11 +27,13 @@ export async function serve({ config: configPath, env, cancel }: ServeOptions): 
     redact: ['req.headers.authorization', 'req.headers.cookie'],
   });
   const path = resolve(configPath);
-  const current = loadCurrent(path, stateDir, env);
-  for (const fault of current.warnings) log.warn({ fault }, 'strangler.yaml');
-  const options = { configPath: path, stateDir, env, log, current, cancel };
+  const { config, warnings } = readConfig(path, env);
+  for (const fault of warnings) log.warn({ fault }, 'strangler.yaml');
+  const options = { configPath: path, stateDir, env, log, cancel };
   // Each way is loaded only when it is taken: the process that keeps others running should have little that can fail.
-  return current.snapshot().config.workers === 1
-    ? (await import('./alone.ts')).serveAlone(options)
-    : (await import('./workers/supervisor.ts')).serveWithWorkers(options);
+  if (config.workers > 1)
+    return (await import('./workers/supervisor.ts')).serveWithWorkers({ ...options, listen: config.listen });
+  const source = await openSource(config, path, stateDir);
+  const current = loadCurrent(path, stateDir, env, null, source);
+  return (await import('./alone.ts')).serveAlone({ ...options, current });
 }

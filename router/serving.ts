@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { Current } from './flags/current.ts';
 
 /** A router that serves, however many processes it is. */
 export interface Serving {
@@ -19,7 +18,6 @@ export interface ServingOptions {
   readonly stateDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
-  readonly current: Current;
   /** Gives up waiting for another router to end. */
   readonly cancel?: AbortSignal | undefined;
 }

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import type { Config } from './config/schema.ts';
-import { createDiscovery } from './discovery.ts';
+import { createDiscovery, type DiscoveredUpstream } from './discovery.ts';
 import type { Snapshot } from './flags/snapshot.ts';
 import { createDataPath } from './forward/datapath.ts';
 import { listen } from './forward/listener.ts';
 import { clearSpool } from './forward/spool.ts';
-import type { UpstreamStatus } from './forward/upstream.ts';
 import type { Counters } from './metrics/counters.ts';
 import { createDefaultAnswers, type DefaultAnswers } from './metrics/evidence.ts';
 import { createRequestLog } from './metrics/log.ts';
@@ -44,7 +43,7 @@ export interface Traffic {
   /** Takes the upstreams of a new config. */
   use(config: Config): void;
   connections(): number;
-  instances(): readonly UpstreamStatus[];
+  instances(): readonly DiscoveredUpstream[];
   /** Stops accepting, finishes what is in flight within `deadline` milliseconds, then closes everything. */
   drain(deadline: number): Promise<void>;
 }
@@ -84,7 +83,8 @@ export async function serveTraffic(options: TrafficOptions): Promise<Traffic> {
     trust: () => snapshot().config.trust.proxies,
     log,
   });
-  const discovery = createDiscovery({ setUpstreams: dataPath.setUpstreams, log });
+  const { stateDir } = options;
+  const discovery = createDiscovery({ stateDir, env, setUpstreams: dataPath.setUpstreams, log });
   discovery.use(config);
   const listening = await listen(config.listen, dataPath, {
     ...(config.tls ? { tls: readCertificate(config.tls, configPath) } : {}),
@@ -104,7 +104,7 @@ export async function serveTraffic(options: TrafficOptions): Promise<Traffic> {
     shadow,
     use: discovery.use,
     connections: dataPath.connections,
-    instances: dataPath.instances,
+    instances: () => discovery.described(dataPath.instances()),
     async drain(deadline) {
       const end = performance.now() + deadline;
       await listening.close();

@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeConfig } from './demo/config.ts';
+import { tellMove } from './demo/move.ts';
 import { ROOT, chapter, paint, until } from './demo/screen.ts';
 import { standIn } from './demo/stand-in.ts';
 import { tellStory } from './demo/story.ts';
@@ -31,6 +32,23 @@ async function main(): Promise<void> {
     STRANGLER_ADMIN_TOKEN: randomBytes(16).toString('hex'),
   };
   const service = await standIn(standInPort!, { port: Number(ports['IMAGE_API_PORT']) });
+  const url = `http://127.0.0.1:${ports['ROUTER_PORT']}`;
+  try {
+    chapter('A shop, a router in front of it, and a service that is not used yet');
+    await withShop(env, (supervisor) => tellStory({ url, service, env, supervisor }));
+    chapter('The data: the service is deployed again, with a database and a folder of its own');
+    await withShop({ ...env, IMAGE_DATA: 'own' }, (supervisor) =>
+      tellMove({ url, monolithUrl: `http://127.0.0.1:${ports['MONOLITH_PORT']}`, env, supervisor }),
+    );
+    chapter('The end. `make up` runs the same shop for you to play with.');
+  } finally {
+    await service.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Runs what `make up` runs while `work` is done. */
+async function withShop(env: NodeJS.ProcessEnv, work: (supervisor: number) => Promise<void>): Promise<void> {
   const up = spawn(process.execPath, [join(ROOT, 'tools/up.ts')], {
     cwd: ROOT,
     env,
@@ -41,26 +59,18 @@ async function main(): Promise<void> {
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ended = once(up, 'exit');
   try {
-    chapter('A shop, a router in front of it, and a service that is not used yet');
-    const url = `http://127.0.0.1:${ports['ROUTER_PORT']}`;
     await until(
       'the shop',
-      async () => {
+      () => {
         if (up.exitCode !== null) throw new Error(`make up ended:\n${output}`);
-        return await fetch(`${url}/products`).then(
-          (response) => response.ok,
-          () => false,
-        );
+        return output.includes('everything is up');
       },
       90_000,
     );
-    await tellStory({ url, service, env, supervisor: up.pid! });
-    chapter('The end. `make up` runs the same shop for you to play with.');
+    await work(up.pid!);
   } finally {
     up.kill('SIGTERM');
     await ended;
-    await service.close();
-    rmSync(dataDir, { recursive: true, force: true });
   }
 }
 

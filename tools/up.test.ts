@@ -9,8 +9,21 @@ import { until } from '../test/support/until.ts';
 import { descendantsOf, freePorts } from './processes.ts';
 
 const UP = join(import.meta.dirname, 'up.ts');
-const NAMES = ['ROUTER_PORT', 'ADMIN_PORT', 'MONOLITH_PORT', 'IMAGE_API_PORT', 'SMTP_PORT'] as const;
-const ENTRIES = ['monolith/main.ts', 'extracted/image-api/main.ts', 'cli/main.ts', 'bin/postgres'];
+const NAMES = [
+  'ROUTER_PORT',
+  'ADMIN_PORT',
+  'MONOLITH_PORT',
+  'IMAGE_API_PORT',
+  'EMAIL_API_PORT',
+  'SMTP_PORT',
+] as const;
+const ENTRIES = [
+  'monolith/main.ts',
+  'extracted/image-api/main.ts',
+  'extracted/email-api/main.ts',
+  'cli/main.ts',
+  'bin/postgres',
+];
 
 describe('make up', function () {
   this.timeout(120_000);
@@ -55,7 +68,8 @@ describe('make up', function () {
     return child;
   }
   const startUp = (env?: Record<string, string>): ChildProcess => start(process.execPath, [UP], env);
-  const startMake = (): ChildProcess => start('make', ['--no-print-directory', 'up']);
+  const startMake = (...variables: string[]): ChildProcess =>
+    start('make', ['--no-print-directory', 'up', ...variables]);
 
   async function isUp(child: ChildProcess): Promise<number[]> {
     await until(
@@ -114,6 +128,28 @@ describe('make up', function () {
     assert.ok(pids.length > 4);
     const flags = JSON.parse(fs.readFileSync(join(dir, 'data/flags.json'), 'utf8')) as object;
     assert.match(JSON.stringify(flags), /\["image-api",0\]/);
+    make.kill('SIGTERM');
+    await once(make, 'exit');
+    await gone(pids);
+  });
+
+  it('starts as many image-apis as it is told, and has the router ask all', async () => {
+    // The ports above it are wanted too: below those that the system hands out, nobody takes them meanwhile.
+    ports.IMAGE_API_PORT = 20_000 + (process.pid % 10_000);
+    const make = startMake('IMAGE_API_INSTANCES=3');
+    const pids = await isUp(make);
+    const services = pids.filter((pid) => /node\S* \S*extracted\/image-api\/main\.ts/.test(commandOf(pid)));
+    assert.equal(services.length, 3);
+    const token = fs.readFileSync(join(dir, 'data/admin-token'), 'utf8').trim();
+    const answer = await fetch(`http://127.0.0.1:${ports.ADMIN_PORT}/api/status`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const { upstreams } = (await answer.json()) as {
+      upstreams: { name: string; instances: { url: string }[] }[];
+    };
+    const { instances } = upstreams.find(({ name }) => name === 'image-api')!;
+    assert.equal(instances.length, 3);
+    for (const { url } of instances) assert.ok((await fetch(`${url}/readyz`)).ok, url);
     make.kill('SIGTERM');
     await once(make, 'exit');
     await gone(pids);

@@ -2,9 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { migrate } from '../migrations/migrate.ts';
-import { startPostgres } from './postgres.ts';
+import { openRegistry, registrySettings } from '../monolith/registry.ts';
+import { startPostgres, type Postgres } from './postgres.ts';
 import { printLine, printWelcome } from './up/console.ts';
 import { copyFlags } from './up/flags.ts';
+import { imageDataOf, leavePlaces, prepareOwnData, type ImageData } from './up/image-data.ts';
 import { startMailCatcher } from './up/mail-catcher.ts';
 import { ignoresHangup, watchMake } from './up/parent.ts';
 import { servicesOf, type Databases } from './up/services.ts';
@@ -25,18 +27,22 @@ const hurry = new AbortController();
 async function up(settings: Settings, running: AsyncDisposableStack): Promise<void> {
   const step = (): void => stopping.signal.throwIfAborted();
   await refuseTakenPorts(settings);
+  if (settings.blobNote !== null) say(settings.blobNote);
   mkdirSync(settings.dataDir, { recursive: true });
-  const databases = await openDatabases(settings, running);
+  const server = settings.databaseUrl ? null : await openPostgres(settings, running);
+  const shopUrl = settings.databaseUrl ?? server!.url('shop');
   step();
   const smtpUrl = settings.smtpUrl ?? (await openMail(settings, running));
 
-  for (const set of ['monolith', 'image-api'] as const)
-    for (const name of await migrate({ url: databases.monolith, set })) say(`migrated ${set}/${name}`);
+  for (const set of ['monolith', 'image-api', 'email-api'] as const)
+    for (const name of await migrate({ url: shopUrl, set })) say(`migrated ${set}/${name}`);
   step();
-  await seedShop(databases.monolith, settings.blobDir);
+  await seedShop(shopUrl, settings.blobDir);
   copyFlags(join(settings.root, 'flags.json'), join(settings.dataDir, 'flags.json'));
 
-  for (const service of servicesOf(settings, databases, smtpUrl)) {
+  const data = await imageDataOf(shopUrl, settings.imageData);
+  const databases = await openDatabases(settings, data, shopUrl, server);
+  for (const service of servicesOf(settings, databases, data, smtpUrl)) {
     step();
     say(`starting ${service.name}`);
     const supervised = await supervise(service, {
@@ -47,12 +53,10 @@ async function up(settings: Settings, running: AsyncDisposableStack): Promise<vo
     running.defer(() => supervised.stop());
   }
   step();
-  printWelcome(settings);
+  printWelcome(settings, data);
 }
 
-async function openDatabases(settings: Settings, running: AsyncDisposableStack): Promise<Databases> {
-  const { databaseUrl, imageDatabaseUrl, dataDir } = settings;
-  if (databaseUrl) return { monolith: databaseUrl, imageApi: imageDatabaseUrl ?? databaseUrl };
+async function openPostgres({ dataDir }: Settings, running: AsyncDisposableStack): Promise<Postgres> {
   const postgres = await startPostgres({
     dir: join(dataDir, 'postgres'),
     // What it logs of its normal life is of no interest here.
@@ -60,12 +64,41 @@ async function openDatabases(settings: Settings, running: AsyncDisposableStack):
   });
   running.defer(() => postgres.stop());
   await postgres.createDatabase('shop');
-  return { monolith: postgres.url('shop'), imageApi: imageDatabaseUrl ?? postgres.url('shop', 'image_api') };
+  return postgres;
+}
+
+/** The databases as the data wants them. `server`: the embedded one, if the shop's is there. */
+async function openDatabases(
+  settings: Settings,
+  data: ImageData,
+  shopUrl: string,
+  server: Postgres | null,
+): Promise<Databases> {
+  const given = settings.imageDatabaseUrl;
+  const emailApi = settings.emailDatabaseUrl ?? server?.url('shop', 'email_api') ?? shopUrl;
+  const others = { monolith: shopUrl, emailApi };
+  if (data === 'shared')
+    return { ...others, imageApi: given ?? server?.url('shop', 'image_api') ?? shopUrl, own: null };
+  if (!given && !server)
+    throw new Error(
+      "set IMAGE_DATABASE_URL to the image-api's own database: its pictures are not in the shop's",
+    );
+  if (!given) await server!.createDatabase('pictures');
+  const own = given ?? server!.url('pictures');
+  for (const name of await prepareOwnData(data, shopUrl, own, settings))
+    say(`migrated image-api-own/${name}`);
+  if (server && !given) leavePlaces(settings, shopUrl, own);
+  return { ...others, imageApi: given ?? server!.url('pictures', 'image_api'), own };
 }
 
 async function openMail({ dataDir, ports }: Settings, running: AsyncDisposableStack): Promise<string> {
   const mail = await startMailCatcher({ dir: join(dataDir, 'mail'), port: ports.SMTP_PORT });
   running.defer(() => mail.close());
+  // Without ETCD_URLS nobody is told. With it, SMTP_URL=etcd:smtp finds the catcher in any process, on any machine.
+  const { etcdUrls } = registrySettings(process.env);
+  const registry = openRegistry({ etcdUrls, name: null, url: null }, { info: () => {}, warn: () => {} });
+  registry.join('smtp', `smtp://127.0.0.1:${mail.port}`);
+  running.defer(() => registry.leave());
   return `smtp://127.0.0.1:${mail.port}`;
 }
 

@@ -23,9 +23,11 @@ export function checkCommand(options: { readonly config: string; readonly json?:
   if (parsed?.config) {
     const missing = missingPackages(parsed.config);
     warnings.push(...missing.map((fault) => ({ ...fault, file: options.config })));
-    const path = resolve(dirname(options.config), parsed.config.flags.file);
-    const flags = read(path, faults);
-    if (flags !== null)
+    // With etcd, the file is what its key is made from; what the key holds is not asked for here.
+    const { file } = parsed.config.flags;
+    const path = file === undefined ? null : resolve(dirname(options.config), file);
+    const flags = path === null ? null : read(path, faults);
+    if (path !== null && flags !== null)
       faults.push(...readFlags(flags, parsed.config).faults.map((fault) => ({ ...fault, file: path })));
   }
   const warned = warnings.map((fault) => `warning: ${faultLine(fault.file, fault)}`);

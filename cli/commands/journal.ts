@@ -11,22 +11,26 @@ export async function journalCommand(
     throw new Failure(2, [`--limit ${options.limit} is not a whole number above 0`]);
   const query = new URLSearchParams({ limit: options.limit, ...(feature === undefined ? {} : { feature }) });
   const journal = await ask<JournalJson>(options, `/api/journal?${query}`);
-  const side = (view: { stage: string; percent: number | null; state: string } | null): string =>
-    view === null
-      ? '-'
-      : `${view.stage}${view.percent === null ? '' : ` ${view.percent} %`}${view.state === 'DISABLED' ? ' killed' : ''}`;
   print(options, journal, () =>
     table(
       ['when', 'feature', 'change', 'before', 'after', 'who', 'why'],
       journal.entries.map((entry) => [
         entry.at,
-        entry.feature,
-        entry.ungated ? `${entry.action} (ungated)` : entry.action,
-        side(entry.before),
-        side(entry.after),
+        'move' in entry ? `move ${entry.move}` : entry.feature,
+        'ungated' in entry && entry.ungated ? `${entry.action} (ungated)` : entry.action,
+        standing(entry.before),
+        standing(entry.after),
         entry.who,
         entry.why,
       ]),
     ),
   );
+}
+
+function standing(view: JournalJson['entries'][number]['before']): string {
+  if (view === null) return '-';
+  const share = view.percent === null ? '' : ` ${view.percent} %`;
+  return 'phase' in view
+    ? `${view.phase}${share}${view.corrupt === null ? '' : ' DIFFERS'}`
+    : `${view.stage}${share}${view.state === 'DISABLED' ? ' killed' : ''}`;
 }

@@ -27,6 +27,10 @@ export function linkCommand(feature: string, options: LinkOptions): void {
     throw new Failure(2, [
       `there is no feature "${feature}"; there are ${Object.keys(config.features).join(', ')}`,
     ]);
+  if (settings.kind === 'seam')
+    throw new Failure(2, [
+      `${feature} is a seam: no browser sends requests of it; a rule in its flag can give chosen keys a side`,
+    ]);
   if (!settings.override?.cookie)
     throw new Failure(2, [
       `${feature} has no override cookie in ${options.config}: add override: { cookie: strangler_override }`,

@@ -1,7 +1,7 @@
 import { migrate } from '@strangler-kit/migrations/migrate.ts';
 import { Failure, print } from '../output.ts';
 
-const SETS = ['monolith', 'image-api', 'image-api-own', 'move'] as const;
+const SETS = ['monolith', 'image-api', 'image-api-own', 'email-api', 'reviews-api', 'move'] as const;
 
 /** Applies what is not applied yet; safe to run from several machines at once. */
 export async function migrateCommand(options: {

@@ -6,6 +6,7 @@ import {
 } from '@strangler-kit/migrations/move/plan/plan.ts';
 import { loadDescription, NoDescription } from '@strangler-kit/migrations/move/load.ts';
 import { subjectOf } from '@strangler-kit/migrations/move/plan/subject.ts';
+import { placesOf } from '../databases.ts';
 import { Failure, print, table } from '../output.ts';
 
 /** Looks at both databases, changes nothing, and says whether the move can be started. Refused: exit 1, with every reason and its remedy. */
@@ -19,10 +20,8 @@ export async function movePlanCommand(
     readonly json?: boolean;
   },
 ): Promise<void> {
-  const from = options.from ?? process.env['DATABASE_URL'];
-  const to = options.to ?? process.env['IMAGE_DATABASE_URL'];
-  if (!from) throw new Failure(2, ['name the database that is left with --from or DATABASE_URL']);
-  if (!to) throw new Failure(2, ['name the database that is moved to with --to or IMAGE_DATABASE_URL']);
+  // Files are not looked at.
+  const { from, to } = placesOf({ sides: { from: '', to: '' } }, options);
   if (!/^[1-9]\d{0,5}$/.test(options.sample))
     throw new Failure(2, [`--sample ${options.sample} is not a whole number from 1 to 999999`]);
   const plan = await planned(name, options.moves, from, to, Number(options.sample));
@@ -30,7 +29,8 @@ export async function movePlanCommand(
   if (plan.refused) throw new Failure(1, options.json ? [] : refusalLines(plan));
 }
 
-async function planned(
+/** The plan. Throws Failure with 2 when a database or the description is not there. */
+export async function planned(
   name: string,
   folder: string,
   from: string,
@@ -75,7 +75,8 @@ function countCells({ side, counts, tried }: PlannedSide): string[] {
   ];
 }
 
-function refusalLines(plan: Plan): string[] {
+/** Every reason and its remedy. */
+export function refusalLines(plan: Plan): string[] {
   const refusals = plan.findings.filter(({ refuses }) => refuses);
   return [
     `${plan.name} can't be moved yet: ${refusals.length} reason(s)`,

@@ -3,7 +3,7 @@ import { table } from '../output.ts';
 
 /** What a move has done so far, for people. */
 export function progressLines(progress: Progress): string[] {
-  const { name, phase, percent, buckets, rows, waiting, verifiedAgo, corrupt } = progress;
+  const { name, phase, percent, buckets, rows, waiting, parked, verifiedAgo, corrupt } = progress;
   return [
     `${name}: ${phase}, ${buckets.atNew} of ${buckets.all} buckets at the new side (${percent} % wanted)${buckets.moving > 0 ? `, ${buckets.moving} on their way` : ''}`,
     `${rows.known} of about ${rows.all} rows known; ${verifiedAgo === null ? 'not verified yet' : `verified ${Math.round(verifiedAgo / 1000)} s ago`}`,
@@ -17,7 +17,17 @@ export function progressLines(progress: Progress): string[] {
         String(parked),
       ]),
     ),
+    ...(parked.length === 0
+      ? []
+      : ['', ...parkedLines(parked), `try them again at once: strangler move retry ${name} [--key KEY]`]),
   ];
+}
+
+function parkedLines(parked: Progress['parked']): string[] {
+  return table(
+    ['parked at', 'key', 'since', 'next try', 'reason'],
+    parked.map(({ side, key, since, retryAt, reason }) => [side, key, since, retryAt, reason]),
+  );
 }
 
 /** The same in one line, while it goes on. */

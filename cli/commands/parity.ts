@@ -44,7 +44,7 @@ function rowsOf(mismatch: MismatchJson): string[][] {
   const rows = differences
     .slice(0, MOST)
     .map(({ where, kind, ...sides }, index) => [
-      ...(index === 0 ? [at, `${method} ${path}`, primary] : ['', '', '']),
+      ...(index === 0 ? [at, `${method} ${path}`.trim(), primary] : ['', '', '']),
       kind === 'order' ? `${where} (order)` : where,
       text(sides.primary),
       text(sides.shadow),

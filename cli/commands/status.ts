@@ -3,6 +3,7 @@ import type { StatusJson } from '@strangler-kit/router/admin/protocol.ts';
 import { faultLine } from '@strangler-kit/router/config/fault.ts';
 import { ask, type RemoteOptions } from '../client.ts';
 import { gateLines, rampLine } from '../gates.ts';
+import { moveLines } from '../moves.ts';
 import { Failure, percentText, print, table } from '../output.ts';
 
 /** Milliseconds between two looks of --watch. */
@@ -41,12 +42,19 @@ async function look(options: RemoteOptions, isTerminal: boolean): Promise<readon
 }
 
 function watchLines(at: string, status: StatusJson): string[] {
-  return status.features.map((feature) => {
+  const moves = status.moves.map(
+    (move) =>
+      `${at} ${moveLines(move)
+        .map((line) => line.trim())
+        .join('; ')}`,
+  );
+  const features = status.features.map((feature) => {
     const killed = feature.state === 'DISABLED' ? 'KILLED ' : '';
     const gates = feature.gates.map(({ metric, verdict }) => ` ${metric}=${verdict}`).join('');
     const ramp = feature.ramp.state === 'none' ? '' : ` ramp ${feature.ramp.state} (${feature.ramp.text})`;
     return `${at} ${feature.name} ${killed}${feature.stage} ${percentText(feature.percent)}${gates}${ramp}`;
   });
+  return [...features, ...moves];
 }
 
 function statusLines(status: StatusJson): string[] {
@@ -70,11 +78,28 @@ function statusLines(status: StatusJson): string[] {
       if (ramp === null && gates.length === 0) return [];
       return [ramp ?? `${feature.name}: gates`, ...gates, ''];
     }),
+    ...status.moves.flatMap((move) => [...moveLines(move), '']),
     ...[status.config, status.flags].flatMap((file) => [
       `${file.file}: ${file.state} (${file.version})`,
       ...file.faults.map((fault) => `  ${faultLine(file.file, fault)}`),
     ]),
+    ...registryLines(status),
+    ...(status.flags.stale
+      ? [`flags: STALE since ${status.flags.staleSince}: ${status.flags.staleWhy}`]
+      : []),
     ...status.features.flatMap((feature) => (feature.drift ? [`${feature.name}: ${feature.drift}`] : [])),
     `version ${status.version}, ${status.connections} connection(s), up ${status.uptimeSeconds} s${status.draining ? ', draining' : ''}`,
   ];
+}
+
+/** Upstreams whose instances are found by a registry that has nothing to say. */
+function registryLines({ upstreams }: StatusJson): string[] {
+  const known = (upstreams ?? []) as readonly { readonly name: string; readonly registry?: string | null }[];
+  return known.flatMap(({ name, registry }) => {
+    if (registry === 'STALE')
+      return [`${name}: STALE, the registry does not answer; the last instances known are asked`];
+    if (registry === 'EMPTY')
+      return [`${name}: EMPTY, the registry lists no instance; the last ones known are asked for now`];
+    return [];
+  });
 }

@@ -1,174 +1,143 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import {
   existsSync,
   globSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
-  renameSync,
+  readdirSync,
   rmSync,
-  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { until } from '../../test/support/until.ts';
-import { openBlobs, type Blobs } from './blobs.ts';
+import { buffer } from 'node:stream/consumers';
+import { openBucketBlobs, sha256Of } from '../../test/support/bucket-blobs.ts';
+import { openBlobFolder } from './blobs-file.ts';
+import type { Blobs, Session } from './blobs.ts';
 
-const HOUR = 3_600_000;
-const sha256Of = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** A store to test. */
+interface Bed {
+  readonly blobs: Blobs;
+  /** A file as an upload leaves it. */
+  received(text: string): string;
+  place(text: string): Promise<string>;
+  /** Hashes of all blobs. */
+  there(): string[];
+  /** Makes a blob older than its grace. */
+  age(sha256: string): void;
+  close(): void | Promise<void>;
+}
 
-describe('the blob folder that is addressed by content', () => {
-  let folder: string;
-  let blobs: Blobs;
-  const there = (): string[] => globSync('{incoming,sha256/*}/*', { cwd: folder }).sort();
-  const place = async (text: string, into = blobs): Promise<string> => {
-    const staged = await into.stage(sha256Of(text), Buffer.from(text));
-    await staged.place();
-    await staged.discard();
-    return sha256Of(text);
+async function folderBed(): Promise<Bed> {
+  const folder = mkdtempSync(join(tmpdir(), 'blobs-'));
+  const blobs = openBlobFolder(folder);
+  const received = (text: string): string => {
+    const file = join(folder, 'received');
+    writeFileSync(file, text);
+    return file;
   };
-  const age = (path: string, milliseconds = 2 * HOUR): void => {
-    const then = new Date(Date.now() - milliseconds);
-    utimesSync(path, then, then);
+  return {
+    blobs,
+    received,
+    async place(text) {
+      const staged = await blobs.stage(sha256Of(text), received(text));
+      await staged.place({} as Session).finally(() => staged.discard());
+      return sha256Of(text);
+    },
+    there: () => globSync('sha256/*/*', { cwd: folder }).map((path) => path.split('/').at(-1)!),
+    age: (sha256) => utimesSync(blobs.pathOf(sha256), 0, 0),
+    close: () => rmSync(folder, { recursive: true, force: true }),
   };
-  const nothing = async (): Promise<ReadonlySet<string>> => new Set();
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'blobs-'));
-    blobs = openBlobs(folder);
-  });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+}
 
-  it('keeps equal bytes once, under their hash', async () => {
-    const sha256 = await place('picture');
-    await place('picture');
-    assert.deepEqual(there(), [`sha256/${sha256.slice(0, 2)}/${sha256}`]);
-    assert.equal(readFileSync(blobs.pathOf(sha256), 'utf8'), 'picture');
-  });
-
-  it('shows nothing before it is placed, and leaves nothing that was not', async () => {
-    const staged = await blobs.stage(sha256Of('picture'), Buffer.from('picture'));
-    assert.match(there().join(), /^incoming\/[0-9a-f-]{36}$/);
-    await staged.discard();
-    assert.deepEqual(there(), []);
-    writeFileSync(join(folder, 'sha256'), 'in the way');
-    const second = await blobs.stage(sha256Of('picture'), Buffer.from('picture'));
-    await assert.rejects(second.place());
-    await second.discard();
-    assert.deepEqual(there(), []);
-  });
-
-  it('collects what no row refers to, after its grace', async () => {
-    const [kept, old, young] = [await place('kept'), await place('old'), await place('young')];
-    for (const sha256 of [kept, old]) age(blobs.pathOf(sha256));
-    const asked: string[] = [];
-    await blobs.collect(async (sha256s) => {
-      asked.push(...sha256s);
-      return new Set([kept]);
+/** What both stores promise; what each does besides is tested beside it. */
+for (const [name, open] of [
+  ['a folder', folderBed],
+  ['a bucket', openBucketBlobs],
+] as const)
+  describe(`blobs, as ${name} keeps them`, () => {
+    let bed: Bed;
+    beforeEach(async () => {
+      bed = await open();
     });
-    assert.deepEqual(
-      there().map((name) => name.split('/').at(-1)),
-      [kept, young].sort((a, b) => blobs.pathOf(a).localeCompare(blobs.pathOf(b))),
-    );
-    assert.ok(!asked.includes(young));
-  });
+    afterEach(() => bed.close());
+    const nothing = async (): Promise<ReadonlySet<string>> => new Set();
+    const local = (): string[] => (existsSync(bed.blobs.incoming) ? readdirSync(bed.blobs.incoming) : []);
 
-  it('begins the grace anew when a blob is used again, or its row goes', async () => {
-    const sha256 = await place('picture');
-    age(blobs.pathOf(sha256));
-    await place('picture');
-    await blobs.collect(nothing);
-    assert.equal(there().length, 1);
-    age(blobs.pathOf(sha256));
-    await blobs.touch(sha256);
-    await blobs.collect(nothing);
-    assert.equal(there().length, 1);
-    await blobs.touch(sha256Of('never there'));
-  });
+    it('are there when they were placed, once for equal bytes, and the file that was received is gone', async () => {
+      const sha256 = await bed.place('picture');
+      await bed.place('picture');
+      const original = bed.blobs.original(sha256);
+      assert.deepEqual([bed.there(), local()], [[sha256], []]);
+      assert.equal((await buffer(await original.read())).toString(), 'picture');
+      assert.equal((await buffer(await original.read({ start: 1, end: 2 }))).toString(), 'ic');
+      assert.equal(await original.withFile(async (path) => readFileSync(path, 'utf8')), 'picture');
+    });
 
-  // The moments between two steps of collecting, met from inside its question; each time somebody uses the blob again just then.
-  for (const [moment, again] of [
-    ['and was touched before it was moved', 0],
-    ['and was placed anew after it was moved', 1],
-  ] as const)
-    it(`keeps a blob that was judged unused ${moment}`, async () => {
-      const sha256 = await place('picture');
-      age(blobs.pathOf(sha256));
-      let questions = 0;
-      await blobs.collect(async () => {
-        if (questions++ === again) await (again === 0 ? blobs.touch(sha256) : place('picture'));
-        return new Set();
+    it('are nowhere when they were staged only', async () => {
+      const file = bed.received('picture');
+      const staged = await bed.blobs.stage(sha256Of('picture'), file);
+      await staged.discard();
+      await staged.discard();
+      assert.deepEqual([bed.there(), existsSync(file)], [[], false]);
+    });
+
+    it('that are missing are told before a byte is sent', async () => {
+      const original = bed.blobs.original(sha256Of('never there'));
+      await assert.rejects(original.read(), { code: 'ENOENT' });
+      const use = async (path: string): Promise<Buffer> => readFileSync(path);
+      await assert.rejects(original.withFile(use), { code: 'ENOENT' });
+      await bed.blobs.touch(sha256Of('never there'));
+      assert.deepEqual(bed.there(), []);
+    });
+
+    it('go when no row refers to them, after their grace', async () => {
+      const [kept, old, young] = [await bed.place('kept'), await bed.place('old'), await bed.place('young')];
+      [kept, old].forEach((sha256) => bed.age(sha256));
+      const asked: string[] = [];
+      await bed.blobs.collect(async (sha256s) => {
+        asked.push(...sha256s);
+        return new Set([kept]);
       });
-      assert.equal(questions, again + 1);
-      assert.deepEqual(there(), [`sha256/${sha256.slice(0, 2)}/${sha256}`]);
+      assert.deepEqual(bed.there().sort(), [kept, young].sort());
+      assert.ok(!asked.includes(young));
     });
 
-  it('keeps a blob whose row came while it was judged', async () => {
-    const sha256 = await place('picture');
-    age(blobs.pathOf(sha256));
-    let questions = 0;
-    await blobs.collect(async () => new Set(questions++ === 0 ? [] : [sha256]));
-    assert.equal(there().length, 1);
-    assert.ok(statSync(blobs.pathOf(sha256)).nlink === 1);
-  });
-
-  it('settles what a process that was killed had moved aside', async () => {
-    const [referred, garbage] = [await place('referred'), await place('garbage')];
-    for (const sha256 of [referred, garbage]) {
-      age(blobs.pathOf(sha256));
-      renameSync(blobs.pathOf(sha256), join(folder, 'incoming', `doomed!${sha256}!9b2c1f00`));
-    }
-    await blobs.collect(async (sha256s) => new Set(sha256s.filter((each) => each === referred)));
-    assert.deepEqual(there(), [`sha256/${referred.slice(0, 2)}/${referred}`]);
-  });
-
-  it('removes nothing when rows can not be asked for', async () => {
-    const sha256 = await place('picture');
-    age(blobs.pathOf(sha256));
-    for (const failing of [0, 1]) {
-      let questions = 0;
-      const asking = blobs.collect(async () => {
-        if (questions++ === failing) throw new Error('the database is away');
-        return new Set();
-      });
-      await assert.rejects(asking, /away/);
-      assert.deepEqual(there(), [`sha256/${sha256.slice(0, 2)}/${sha256}`]);
-    }
-  });
-
-  it('sweeps what was received, but nothing that may be in work or is another’s', async () => {
-    mkdirSync(blobs.incoming);
-    for (const name of ['9b2c1f00-0000-4000-8000-000000000000', 'shop~products~7~a.jpeg'])
-      writeFileSync(join(blobs.incoming, name), 'x');
-    await blobs.collect(nothing);
-    assert.equal(there().length, 2);
-    await openBlobs(folder, 0).collect(nothing);
-    assert.deepEqual(there(), ['incoming/shop~products~7~a.jpeg']);
-  });
-
-  it('loses no blob of a row, however collecting and placing meet', async () => {
-    const rows = new Set<string>();
-    let isOver = false;
-    // Two, as two processes may be at it.
-    const collecting = [1, 2].map(async () => {
-      while (!isOver)
-        await blobs.collect(async (sha256s) => new Set(sha256s.filter((each) => rows.has(each))));
-    });
-    const uses = Array.from({ length: 4 }, async (_, n) => {
-      for (let round = 0; round < 60; round++) {
-        const sha256 = await place(`picture ${n}`);
-        rows.add(sha256);
-        // It may just be aside, and on its way back.
-        await until(() => existsSync(blobs.pathOf(sha256)), `blob ${n} in round ${round}`, 2000);
-        rows.delete(sha256);
-        // Its grace is over at once, so that it is collected while it is placed again.
-        await utimes(blobs.pathOf(sha256), 0, 0).catch(() => undefined);
+    it('have their grace anew when they are placed again or touched', async () => {
+      const sha256 = await bed.place('picture');
+      for (const again of [() => bed.place('picture'), () => bed.blobs.touch(sha256)]) {
+        bed.age(sha256);
+        await again();
+        await bed.blobs.collect(nothing);
+        assert.deepEqual(bed.there(), [sha256]);
       }
     });
-    await Promise.all(uses).finally(() => (isOver = true));
-    await Promise.all(collecting);
+
+    it('stay when their row came, or their age went, while they were judged', async () => {
+      const sha256 = await bed.place('picture');
+      bed.age(sha256);
+      let questions = 0;
+      await bed.blobs.collect(async () => new Set(questions++ === 0 ? [] : [sha256]));
+      assert.deepEqual([bed.there(), questions], [[sha256], 2]);
+      await bed.blobs.collect(async () => {
+        await bed.blobs.touch(sha256);
+        return new Set();
+      });
+      assert.deepEqual(bed.there(), [sha256]);
+    });
+
+    it('stay when rows can not be asked for', async () => {
+      const sha256 = await bed.place('picture');
+      bed.age(sha256);
+      for (const failing of [0, 1]) {
+        let questions = 0;
+        const asking = bed.blobs.collect(async () => {
+          if (questions++ === failing) throw new Error('the database is away');
+          return new Set();
+        });
+        await assert.rejects(asking, /away/);
+        assert.deepEqual(bed.there(), [sha256]);
+      }
+    });
   });
-});

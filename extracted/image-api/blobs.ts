@@ -1,140 +1,41 @@
-import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import type pg from 'pg';
+import type { Original } from './original.ts';
+
+/** A connection to the database with the rows. */
+export type Session = Pick<pg.ClientBase, 'query'>;
+
+/** Says which of these hashes a row refers to; `within`: asked on this connection, as the caller holds a lock on it. */
+export type Referred = (sha256s: readonly string[], within?: Session) => Promise<ReadonlySet<string>>;
 
 /** Bytes that are on the disk, but not yet a blob. */
 export interface Staged {
-  /** Makes them the blob; it is there, durably, when this returns. */
-  place(): Promise<void>;
+  /**
+   * Makes them the blob; it is there, durably, when this returns. `within`: the transaction that adds its row. Throws 503 when the store is away; nothing is
+   * half placed then.
+   */
+  place(within: Session): Promise<void>;
   /** Takes away what was not placed. */
   discard(): Promise<void>;
 }
 
+/**
+ * Blobs addressed by content: equal bytes are one blob, so nobody may remove it but who knows that no row refers to it and none is about to. A blob is placed
+ * before its row is committed, a row goes before its blob, and what is left is collected after a grace, counted from when the blob was last placed or touched.
+ * In a folder (blobs-file.ts) or in a bucket (blobs-s3.ts): see decisions/017.
+ */
 export interface Blobs {
-  /** Folder of what is on its way; on the same disk as the blobs. */
+  /** Local folder of what is on its way; where blobs are files, on their disk. */
   readonly incoming: string;
-  /** `sha256` in hexadecimal. */
-  pathOf(sha256: string): string;
-  /** Writes and syncs bytes under a name that nobody looks for. */
-  stage(sha256: string, bytes: Buffer): Promise<Staged>;
+  original(sha256: string): Original;
+  /** Takes over a file of `incoming` for the bytes of this hash, in hexadecimal. */
+  stage(sha256: string, file: string): Promise<Staged>;
   /** Begins a blob's grace anew; a missing one is no error. */
   touch(sha256: string): Promise<void>;
-  /** Removes blobs that nothing refers to and did not in the last `grace` milliseconds. `referred` says which of these a row refers to. */
-  collect(referred: (sha256s: readonly string[]) => Promise<ReadonlySet<string>>): Promise<void>;
+  /** Removes blobs that nothing refers to and did not in the last `grace` milliseconds. */
+  collect(referred: Referred): Promise<void>;
 }
 
-/** Begins the names of blobs that are being collected: `doomed!SHA256!UUID`. */
-const DOOMED = 'doomed!';
-const SHA256 = /^[0-9a-f]{64}$/;
+export const SHA256 = /^[0-9a-f]{64}$/;
 
-/**
- * The blob folder, addressed by content: `sha256/ab/abcd…`. Equal bytes are one file, so nobody may remove it but who knows that no row refers to it
- * and none is about to: a blob is placed before its row is committed, a row goes before its blob, and what is left is collected after a grace,
- * counted from when the blob was last placed or touched. `grace`: milliseconds; longer than any upload takes.
- *
- * Collecting races with somebody who places the same bytes again. So the blob is first moved aside, and then looked at once more: whoever placed it
- * before the move has made it young, and it goes back; whoever places it after finds nothing there and makes a new one.
- */
-export function openBlobs(folder: string, grace = 3_600_000): Blobs {
-  const incoming = join(folder, 'incoming');
-  const pathOf = (sha256: string): string => join(folder, 'sha256', sha256.slice(0, 2), sha256);
-
-  const isYoung = async (path: string, time: 'mtimeMs' | 'ctimeMs' = 'mtimeMs'): Promise<boolean> => {
-    const found = await stat(path).catch(ifMissing(null));
-    return found !== null && Date.now() - Math.floor(found[time]) < grace;
-  };
-  /** Ends what `collect` began with a blob, perhaps in a process that is gone. */
-  const settle = async (
-    name: string,
-    referred: (sha256s: readonly string[]) => Promise<ReadonlySet<string>>,
-  ): Promise<void> => {
-    const aside = join(incoming, name);
-    const sha256 = name.split('!')[1]!;
-    // Who can't be asked has not said that it may go.
-    const answer = await referred([sha256]).catch((error: unknown) => error);
-    if ((await isYoung(aside)) || !(answer instanceof Set) || answer.has(sha256)) {
-      // There may be a new one already, or another process puts it back: as good.
-      await link(aside, pathOf(sha256)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST' && error.code !== 'ENOENT') throw error;
-      });
-      await sync(dirname(pathOf(sha256)));
-    }
-    await rm(aside, { force: true });
-    if (!(answer instanceof Set)) throw answer;
-  };
-
-  return {
-    incoming,
-    pathOf,
-    async stage(sha256, bytes) {
-      await mkdir(incoming, { recursive: true });
-      const path = pathOf(sha256);
-      const staged = join(incoming, randomUUID());
-      const discard = (): Promise<void> => rm(staged, { force: true });
-      try {
-        const file = await open(staged, 'wx', 0o644);
-        await file
-          .writeFile(bytes)
-          .then(() => file.sync())
-          .finally(() => file.close());
-      } catch (error) {
-        await discard().catch(() => undefined);
-        throw error;
-      }
-      return {
-        discard,
-        async place() {
-          const isNew = (await mkdir(dirname(path), { recursive: true })) !== undefined;
-          // Over an equal one, if there is: that makes it young in the same step, and whole again should its disk have spoilt it. Touched once more,
-          // as between staging and here lies all that a row may have had to wait for.
-          await utimes(staged, new Date(), new Date());
-          await rename(staged, path);
-          await sync(dirname(path));
-          // Made just now, so its own entry has to reach the disk too.
-          if (isNew) for (const above of [dirname(dirname(path)), folder]) await sync(above);
-        },
-      };
-    },
-    touch: (sha256) => utimes(pathOf(sha256), new Date(), new Date()).catch(ifMissing(undefined)),
-    async collect(referred) {
-      await mkdir(incoming, { recursive: true });
-      for (const entry of await readdir(incoming)) {
-        if (entry.startsWith(DOOMED)) await settle(entry, referred);
-        // Received or staged by a process that ended.
-        else if (/^[0-9a-f-]{36}$/.test(entry) && !(await isYoung(join(incoming, entry), 'ctimeMs')))
-          await rm(join(incoming, entry), { force: true });
-      }
-      // A shard at a time: that bounds memory, and one query asks for many.
-      for (const shard of await readdir(join(folder, 'sha256')).catch(ifMissing([]))) {
-        const old: string[] = [];
-        for (const sha256 of await readdir(join(folder, 'sha256', shard)))
-          if (SHA256.test(sha256) && !(await isYoung(pathOf(sha256)))) old.push(sha256);
-        const kept = old.length > 0 ? await referred(old) : null;
-        for (const sha256 of old.filter((each) => !kept?.has(each))) {
-          // Asking took its time, and while a blob is aside nobody can read it.
-          if (await isYoung(pathOf(sha256))) continue;
-          // A name for this one time: were there two collectors, the one could remove what the other has just found young.
-          const aside = `${DOOMED}${sha256}!${randomUUID()}`;
-          const isAside = await rename(pathOf(sha256), join(incoming, aside)).then(
-            () => true,
-            ifMissing(false),
-          );
-          if (isAside) await settle(aside, referred);
-        }
-      }
-    },
-  };
-}
-
-/** For a file that is not there: somebody else was faster. */
-function ifMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {
-  return (error) => {
-    if (error.code !== 'ENOENT') throw error;
-    return value;
-  };
-}
-
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
-}
+/** Where a blob is below the folder or the prefix: `sha256/ab/abcd…`. */
+export const placeOf = (sha256: string): string => `sha256/${sha256.slice(0, 2)}/${sha256}`;

@@ -61,14 +61,57 @@ describe('bounded work', () => {
     const first = job();
     const result = bounded(first.run);
     const leaving = new AbortController();
-    const gone = bounded(job().run, leaving.signal);
+    const gone = bounded(job().run, { signal: leaving.signal });
     leaving.abort();
     await assert.rejects(gone, isBusy);
-    await assert.rejects(bounded(job().run, AbortSignal.abort()), isBusy);
+    await assert.rejects(bounded(job().run, { signal: AbortSignal.abort() }), isBusy);
     const next = job();
     const taken = bounded(next.run);
     first.end();
     next.end();
     assert.deepEqual(await Promise.all([result, taken]), ['done', 'done']);
+  });
+
+  it('takes jobs by the memory they need, in order, so that small ones do not starve a large one', async () => {
+    const bounded = createBounded({ inWork: 3, waiting: 9, patience: 10_000, memory: 100 });
+    const [first, large, small] = [job(), job(), job()];
+    const results = [
+      bounded(first.run, { bytes: 60 }),
+      bounded(large.run, { bytes: 100 }),
+      bounded(small.run, { bytes: 1 }),
+    ];
+    assert.deepEqual([large.hasStarted(), small.hasStarted()], [false, false]);
+    assert.deepEqual(bounded.load(), { inWork: 1, waiting: 2, bytes: 60 });
+    first.end();
+    await results[0];
+    assert.deepEqual([large.hasStarted(), small.hasStarted()], [true, false]);
+    large.end();
+    await results[1];
+    assert.ok(small.hasStarted());
+    small.end();
+    await results[2];
+    assert.deepEqual(bounded.load(), { inWork: 0, waiting: 0, bytes: 0 });
+  });
+
+  it('lets the next one in when the large one before it goes away', async () => {
+    const bounded = createBounded({ inWork: 2, waiting: 9, patience: 10_000, memory: 100 });
+    const [first, small] = [job(), job()];
+    const leaving = new AbortController();
+    const result = bounded(first.run, { bytes: 50 });
+    const gone = bounded(job().run, { bytes: 100, signal: leaving.signal });
+    const taken = bounded(small.run, { bytes: 50 });
+    leaving.abort();
+    await assert.rejects(gone, isBusy);
+    first.end();
+    small.end();
+    assert.deepEqual(await Promise.all([result, taken]), ['done', 'done']);
+  });
+
+  it('refuses with figures what needs more memory than there is for all', async () => {
+    const bounded = createBounded({ inWork: 1, waiting: 1, patience: 10_000, memory: 10 * 2 ** 20 });
+    await assert.rejects(
+      bounded(job().run, { bytes: 11 * 2 ** 20 }),
+      (error) => error instanceof Problem && error.status === 413 && /11 MiB.*10 MiB/.test(error.message),
+    );
   });
 });

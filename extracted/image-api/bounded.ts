@@ -7,27 +7,69 @@ export interface BoundedOptions {
   readonly waiting: number;
   /** Milliseconds a job may wait. */
   readonly patience: number;
+  /** Bytes that the jobs in work may need together, as they estimate it. Default 400 MiB. */
+  readonly memory?: number;
+}
+
+export interface JobOptions {
+  /** Takes a job that nobody wants any more out of the line. */
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes the job needs, estimated (see weight.ts). Default 0. */
+  readonly bytes?: number | undefined;
 }
 
 /**
- * Runs a job when there is room. `signal` takes one that nobody wants any more out of the line. Rejects with 503 and Retry-After when
- * there is none.
+ * Runs a job when there is room for it. Rejects with 503 and Retry-After when there is none, and with 413 when the job needs more memory than all jobs may
+ * have together.
  */
-export type Bounded = <T>(job: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+export interface Bounded {
+  <T>(job: () => Promise<T>, options?: JobOptions): Promise<T>;
+  /** As it is now. */
+  readonly load: () => { readonly inWork: number; readonly waiting: number; readonly bytes: number };
+}
 
-/** A bulkhead with a short line in front of it: work is refused early rather than piled up. */
-export function createBounded({ inWork, waiting, patience }: BoundedOptions): Bounded {
+interface Place {
+  readonly bytes: number;
+  readonly enter: () => void;
+}
+
+/**
+ * A bulkhead with a short line in front of it: work is refused early rather than piled up. The line is first come, first served also where a later job
+ * would fit and the first does not: else small pictures would keep a large one waiting for ever.
+ */
+export function createBounded({
+  inWork,
+  waiting,
+  patience,
+  memory = 400 * 2 ** 20,
+}: BoundedOptions): Bounded {
   let running = 0;
-  const line: (() => void)[] = [];
+  let used = 0;
+  const line: Place[] = [];
+  const fits = (bytes: number): boolean => running < inWork && used + bytes <= memory;
+  const take = (bytes: number): void => {
+    running += 1;
+    used += bytes;
+  };
+  const admit = (): void => {
+    while (line[0] && fits(line[0].bytes)) {
+      const next = line.shift()!;
+      // Taken here and not when it wakes up: until then somebody else would find the same room.
+      take(next.bytes);
+      next.enter();
+    }
+  };
 
-  const place = (signal: AbortSignal | undefined): Promise<void> =>
-    new Promise((admit, refuse) => {
+  const place = (bytes: number, signal: AbortSignal | undefined): Promise<void> =>
+    new Promise((resolve, reject) => {
       const leave = (why: Problem): void => {
-        const index = line.indexOf(enter);
+        const index = line.indexOf(own);
         if (index === -1) return;
         line.splice(index, 1);
         settle();
-        refuse(why);
+        reject(why);
+        // Perhaps it was the one that did not fit.
+        admit();
       };
       const timer = setTimeout(() => leave(busy('the line did not move fast enough')), patience);
       const gone = (): void => leave(clientGone());
@@ -37,28 +79,38 @@ export function createBounded({ inWork, waiting, patience }: BoundedOptions): Bo
       };
       const enter = (): void => {
         settle();
-        admit();
+        resolve();
       };
+      const own = { bytes, enter };
       signal?.addEventListener('abort', gone, { once: true });
-      line.push(enter);
+      line.push(own);
     });
 
-  return async (job, signal) => {
+  const bounded = async <T>(job: () => Promise<T>, { signal, bytes = 0 }: JobOptions = {}): Promise<T> => {
     // A signal that fired before would not fire again.
     if (signal?.aborted) throw clientGone();
-    if (running < inWork) running += 1;
+    if (bytes > memory)
+      throw new Problem(
+        413,
+        `this picture would take ${inMiB(bytes)} MiB of memory to make; ${inMiB(memory)} MiB is the most`,
+      );
+    if (line.length === 0 && fits(bytes)) take(bytes);
     else if (line.length >= waiting) throw busy('too many pictures are waiting to be made');
-    // Whoever leaves hands its room over, so `running` stays as it is.
-    else await place(signal);
+    else await place(bytes, signal);
     try {
       return await job();
     } finally {
-      const next = line.shift();
-      if (next) next();
-      else running -= 1;
+      running -= 1;
+      used -= bytes;
+      admit();
     }
   };
+  return Object.assign(bounded, {
+    load: () => ({ inWork: running, waiting: line.length, bytes: used }),
+  });
 }
+
+const inMiB = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 
 function busy(detail: string): Problem {
   return new Problem(503, detail, { 'retry-after': '1' });

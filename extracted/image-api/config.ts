@@ -1,5 +1,10 @@
 import { resolve } from 'node:path';
-import { IN_WORK } from './render.ts';
+import type { BoundedOptions } from './bounded.ts';
+import { IN_WORK } from './codecs.ts';
+import { renditionSettings, type RenditionSettings } from './rendition-settings.ts';
+import { readS3Url, type S3Place } from './s3-url.ts';
+import type { S3Limits } from './s3-store.ts';
+import { registrySettings, type RegistrySettings } from './registry.ts';
 
 export interface Config {
   readonly host: string;
@@ -7,7 +12,11 @@ export interface Config {
   /** Whose tables and folder: the shop's, or this service's own. */
   readonly data: 'shared' | 'own';
   readonly databaseUrl: string;
+  /** Folder of the blobs; with a bucket, of what is on its way to it. */
   readonly blobDir: string;
+  /** The bucket of own data's blobs; null: they are in the folder. */
+  readonly bucket: S3Place | null;
+  readonly s3: S3Limits;
   /** The query that tells whether a write is on the other side too (see mirrored.ts); null while nothing moves. */
   readonly mirroredSql: string | null;
   /** Who issues the sessions and keeps the products: its keys, its ended sessions and, with own data, its products are asked for here. */
@@ -23,8 +32,9 @@ export interface Config {
   readonly drain: number;
   /** Milliseconds after which an upload on its way is taken for dead and cleared up; with own data also how long a blob without a row stays. */
   readonly stale: number;
-  /** Pictures in work at once, pictures that may wait, and the milliseconds they may. */
-  readonly bounds: { readonly inWork: number; readonly waiting: number; readonly patience: number };
+  readonly bounds: BoundedOptions;
+  readonly renditions: RenditionSettings;
+  readonly registry: RegistrySettings;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -45,7 +55,7 @@ export function configFrom(env: Env): Config {
     );
   const number = (name: string, preset: number, least: number, most: number): number => {
     const text = env[name] || String(preset);
-    if (!/^\d{1,10}$/.test(text) || Number(text) < least || Number(text) > most)
+    if (!/^\d{1,16}$/.test(text) || Number(text) < least || Number(text) > most)
       throw new Error(`${name}=${text} is not a whole number from ${least} to ${most}`);
     return Number(text);
   };
@@ -59,7 +69,11 @@ export function configFrom(env: Env): Config {
     port: number('IMAGE_API_PORT', 3001, 0, 65_535),
     data,
     databaseUrl,
-    blobDir: blobDirFrom(env, data === 'own' ? 'pictures' : 'blobs'),
+    ...blobsFrom(env, data),
+    s3: {
+      connect: number('IMAGE_API_S3_CONNECT_TIMEOUT_MS', 2000, 1, 600_000),
+      answer: number('IMAGE_API_S3_TIMEOUT_MS', 20_000, 1, 600_000),
+    },
     mirroredSql: (data === 'own' && env['IMAGE_MIRRORED_SQL']) || null,
     shopUrl,
     logLevel,
@@ -72,15 +86,32 @@ export function configFrom(env: Env): Config {
       inWork: number('IMAGE_API_IN_WORK', IN_WORK, 1, 1000),
       waiting: number('IMAGE_API_WAITING', 64, 0, 100_000),
       patience: number('IMAGE_API_PATIENCE_MS', 10_000, 1, 600_000),
+      memory: number('IMAGE_API_MEMORY_BYTES', 400 * 2 ** 20, 2 ** 20, 2 ** 40),
     },
+    renditions: renditionSettings(env, number),
+    registry: registrySettings(env),
   };
 }
 
+function blobsFrom(env: Env, data: Config['data']): Pick<Config, 'blobDir' | 'bucket'> {
+  const preset = resolve(env['DATA_DIR'] || '.data', data === 'own' ? 'pictures' : 'blobs');
+  const url = env['BLOB_URL'] || `file:${encodeURI(preset)}`;
+  if (!url.startsWith('s3:')) return { blobDir: folderOf(url), bucket: null };
+  const bucket = readS3Url('BLOB_URL', url, env['AWS_REGION']);
+  if (data === 'shared')
+    throw new Error(
+      'BLOB_URL=s3: needs IMAGE_DATA=own: shared pictures are files of a folder that the shop reads and writes itself; set BLOB_URL to that folder, like file:/srv/blobs, or move the pictures first (strangler move)',
+    );
+  return { blobDir: preset, bucket };
+}
+
 /** `file:/absolute`, `file:///absolute`, or `file:relative` to where the service was started. */
-function blobDirFrom(env: Env, preset: string): string {
-  const url = env['BLOB_URL'] || `file:${encodeURI(resolve(env['DATA_DIR'] || '.data', preset))}`;
+function folderOf(url: string): string {
   const [, path] = /^file:(?:\/\/(?=\/))?(?!\/\/)(.+)$/.exec(url) ?? [];
-  if (path === undefined) throw new Error(`BLOB_URL=${url} is not a folder like file:/srv/blobs`);
+  if (path === undefined)
+    throw new Error(
+      `BLOB_URL=${url} is not a folder like file:/srv/blobs or a bucket like s3://bucket/prefix`,
+    );
   try {
     return resolve(decodeURIComponent(path));
   } catch {

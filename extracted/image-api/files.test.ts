@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openFiles, type Files } from './files.ts';
 
 const NAME = 'products/7/a.jpeg';
@@ -9,6 +10,17 @@ const NAME = 'products/7/a.jpeg';
 describe('the blob folder', () => {
   let folder: string;
   let files: Files;
+  const write = async (name: string, text: string): Promise<void> => {
+    const path = join(folder, 'incoming', randomUUID());
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    try {
+      await files.write(name, path);
+    } finally {
+      // As who received it does.
+      rmSync(path);
+    }
+  };
   const there = (): string[] => globSync('{incoming,products/*}/*', { cwd: folder }).sort();
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'files-'));
@@ -17,7 +29,7 @@ describe('the blob folder', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it('keeps a promise with a blob until row and blob agree', async () => {
-    await files.write(NAME, Buffer.from('picture'));
+    await write(NAME, 'picture');
     assert.deepEqual(there(), ['incoming/image-api!products!7!a.jpeg', NAME]);
     await files.keep(NAME);
     assert.deepEqual(there(), [NAME]);
@@ -29,8 +41,8 @@ describe('the blob folder', () => {
   });
 
   it('settles promises by the row, each its own', async () => {
-    await files.write(NAME, Buffer.from('kept'));
-    await files.write('products/7/b.png', Buffer.from('dropped'));
+    await write(NAME, 'kept');
+    await write('products/7/b.png', 'dropped');
     await files.sweep(async (name) => name === NAME);
     assert.deepEqual(there(), [NAME]);
     // A deletion that came no further than this: the row still stands, so the blob does.
@@ -51,12 +63,12 @@ describe('the blob folder', () => {
 
   it('leaves nothing when writing fails, and never writes over a blob', async () => {
     writeFileSync(join(folder, 'products'), 'in the way');
-    await assert.rejects(files.write(NAME, Buffer.from('picture')));
+    await assert.rejects(write(NAME, 'picture'));
     rmSync(join(folder, 'products'));
     assert.deepEqual(there(), []);
-    await files.write(NAME, Buffer.from('one'));
+    await write(NAME, 'one');
     await files.keep(NAME);
-    await assert.rejects(files.write(NAME, Buffer.from('two')), { code: 'EEXIST' });
+    await assert.rejects(write(NAME, 'two'), { code: 'EEXIST' });
     assert.equal(readFileSync(files.pathOf(NAME), 'utf8'), 'one');
     assert.deepEqual(there(), [NAME]);
   });

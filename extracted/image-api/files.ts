@@ -5,8 +5,8 @@ export interface Files {
   /** Folder of uploads on their way; on the same disk as the blobs. */
   readonly incoming: string;
   pathOf(name: string): string;
-  /** Writes and syncs a blob. The promise to settle it is kept even by a later process. */
-  write(name: string, bytes: Buffer): Promise<void>;
+  /** Makes a blob of a file in `incoming`, and syncs it. The promise to settle it is kept even by a later process. */
+  write(name: string, from: string): Promise<void>;
   /** Promises that the blob goes as soon as its row has gone. */
   doom(name: string): Promise<void>;
   /** Ends the promise: row and blob are both there. */
@@ -39,16 +39,13 @@ export function openFiles(folder: string, stale = 3_600_000): Files {
     pathOf,
     keep,
     drop,
-    async write(name, bytes) {
+    async write(name, from) {
       const path = pathOf(name);
       let isLinked = false;
       try {
         await mkdir(incoming, { recursive: true });
-        const file = await open(promiseOf(name), 'wx', 0o644);
-        await file
-          .writeFile(bytes)
-          .then(() => file.sync())
-          .finally(() => file.close());
+        await sync(from);
+        await link(from, promiseOf(name));
         await sync(incoming);
         const isNew = (await mkdir(dirname(path), { recursive: true })) !== undefined;
         await link(promiseOf(name), path);
@@ -82,7 +79,8 @@ export function openFiles(folder: string, stale = 3_600_000): Files {
   };
 }
 
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+/** A file or a folder. */
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
   await handle.sync().finally(() => handle.close());
 }

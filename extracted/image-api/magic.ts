@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import type { Kind } from './wish.ts';
 
 type Signature = (head: Buffer) => boolean;
@@ -20,21 +19,14 @@ const SIGNATURES: readonly (readonly [Kind, Signature])[] = [
   ],
 ];
 /** Bytes that are looked at: what a list of AVIF's brands may take. */
-const HEAD = 64;
+export const HEAD = 64;
 
 /**
- * What a file is, judged by how it begins. Name and Content-Type are the client's word and count for nothing. Null for what is not taken (SVG,
- * HEIC, TIFF, PDF, text): no decoder ever sees it.
+ * What a file is, judged by how it begins: its first `HEAD` bytes, or all of a shorter one. Name and Content-Type are the client's word and count for nothing.
+ * Null for what is not taken (SVG, HEIC, TIFF, PDF, text): no decoder ever sees it.
  */
-export async function kindOf(path: string): Promise<Kind | null> {
-  const file = await open(path, 'r');
-  try {
-    const head = Buffer.alloc(HEAD);
-    const { bytesRead } = await file.read(head, 0, HEAD, 0);
-    return SIGNATURES.find(([, begins]) => begins(head.subarray(0, bytesRead)))?.[0] ?? null;
-  } finally {
-    await file.close();
-  }
+export function kindOf(head: Buffer): Kind | null {
+  return SIGNATURES.find(([, begins]) => begins(head.subarray(0, HEAD)))?.[0] ?? null;
 }
 
 /** ISO 14496-12 §4.3: size of the box, 'ftyp', the major brand, a version, and the brands it is compatible with. */

@@ -49,7 +49,7 @@ describe('the image-api as a process', () => {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const exited = once(child, 'exit').then(([code]) => code as number | null);
-    const port = (): string | undefined => /"port":(\d+)/.exec(output)?.[1];
+    const port = (): string | undefined => /"port":(\d+),"msg":"the image-api serves"/.exec(output)?.[1];
     const started: Run = {
       child,
       exited,

@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Blobs } from './blobs.ts';
+import { earlier, forget, once } from './idempotency.ts';
+import { gather } from './gathered.ts';
 import { isId, noImage, noProduct } from './ids.ts';
 import { Problem } from './problem.ts';
 import type { Products } from './products.ts';
 import type { Image, Store } from './store.ts';
 import { TYPES, type Kind } from './wish.ts';
+import { statement } from './statement.ts';
+import { inTransaction } from './transaction.ts';
 
 interface Picture {
   readonly id: string;
@@ -21,9 +24,9 @@ interface Picture {
 const COLUMNS = 'id, product_id, kind, size, width, height, sha256, alt';
 
 /**
- * Rows and blobs of the pictures in this service's own database and folder. A row never stands without its blob: the blob is placed before the row
+ * Rows and blobs of the pictures in this service's own database and store. A row never stands without its blob: the blob is placed before the row
  * is committed, and the row is deleted before the blob. It is placed inside the transaction, when the row was already taken: what the database refuses
- * leaves no blob, and between the two is nothing but a rename.
+ * leaves no blob, and between the two is nothing but a rename, or the upload to a bucket.
  */
 export function openOwnStore({
   pool,
@@ -35,17 +38,27 @@ export function openOwnStore({
   readonly products: Products;
 }): Store {
   const one = async (sql: string, id: string, ...values: string[]): Promise<Image> => {
-    const { rows } = isId(id) ? await pool.query<Picture>(sql, [id, ...values]) : { rows: [] };
+    const { rows } = isId(id) ? await statement<Picture>(pool, sql, [id, ...values]) : { rows: [] };
     if (!rows[0]) throw noImage(id);
     return asImage(rows[0]);
   };
+  const find = gather<Image>(async (ids) => {
+    const sql = `SELECT ${COLUMNS} FROM pictures WHERE id = ANY ($1)`;
+    return new Map(
+      (await statement<Picture>(pool, sql, [[...ids]])).rows.map((row) => [row.id, asImage(row)]),
+    );
+  });
   const ofProduct = async (product: string): Promise<Image[]> => {
     const sql = `SELECT ${COLUMNS} FROM pictures WHERE product_id = $1 ORDER BY id`;
     return (await pool.query<Picture>(sql, [product])).rows.map(asImage);
   };
   return {
-    pathOf: ({ sha256 }) => blobs.pathOf(sha256),
-    byId: (id) => one(`SELECT ${COLUMNS} FROM pictures WHERE id = $1`, id),
+    original: ({ sha256 }) => blobs.original(sha256),
+    async byId(id) {
+      const found = isId(id) ? await find(id) : undefined;
+      if (!found) throw noImage(id);
+      return found;
+    },
     ofProduct,
     async requireProduct(id) {
       const isThere = isId(id) && (await products.has(id));
@@ -56,18 +69,18 @@ export function openOwnStore({
           'retry-after': '2',
         });
     },
-    async add(product, { bytes, kind, width, height }, alt) {
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      const staged = await blobs.stage(sha256, bytes);
+    async add(product, { path, sha256, size, kind, width, height }, alt, claim) {
+      const staged = await blobs.stage(sha256, path);
       try {
-        return await inTransaction(pool, async (client) => {
+        const add = async (client: pg.PoolClient): Promise<Image> => {
           const { rows } = await client.query<Picture>(
             `INSERT INTO pictures (product_id, kind, size, width, height, sha256, alt) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
-            [product, kind, bytes.length, width, height, sha256, alt],
+            [product, kind, size, width, height, sha256, alt],
           );
-          await staged.place();
+          await staged.place(client);
           return asImage(rows[0]!);
-        });
+        };
+        return await inTransaction(pool, (client) => once(client, claim, () => add(client)));
       } finally {
         // Nothing is left once it was placed; what resists is swept.
         await staged.discard().catch(() => undefined);
@@ -76,38 +89,21 @@ export function openOwnStore({
     describe: (id, alt) =>
       one(`UPDATE pictures SET alt = $2, changed_at = now() WHERE id = $1 RETURNING ${COLUMNS}`, id, alt),
     async remove(id) {
-      const { sha256 } = await one(`DELETE FROM pictures WHERE id = $1 RETURNING ${COLUMNS}`, id);
+      const image = await one(`DELETE FROM pictures WHERE id = $1 RETURNING ${COLUMNS}`, id);
       // Others may have the same bytes, and somebody may be reading them: the grace of the blob begins now.
-      await blobs.touch(sha256).catch(() => undefined);
+      await blobs.touch(image.sha256).catch(() => undefined);
+      return image;
     },
-    sweep: () =>
-      blobs.collect(async (sha256s) => {
+    earlier: (claim) => earlier(pool, claim),
+    async sweep() {
+      await blobs.collect(async (sha256s, within = pool) => {
         const sql = 'SELECT DISTINCT sha256 FROM pictures WHERE sha256 = ANY ($1)';
-        const { rows } = await pool.query<{ sha256: string }>(sql, [sha256s]);
+        const { rows } = await within.query<{ sha256: string }>(sql, [sha256s]);
         return new Set(rows.map(({ sha256 }) => sha256));
-      }),
+      });
+      await forget(pool);
+    },
   };
-}
-
-async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  // A connection that ends between two statements says so here too; the next statement rejects.
-  const onError = (error: Error): void => void (broken = error);
-  client.on('error', onError);
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
-    throw error;
-  } finally {
-    client.off('error', onError);
-    // One that could not even roll back must not be anybody's next.
-    client.release(broken);
-  }
 }
 
 function asImage({ kind, size, ...picture }: Picture): Image {

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics } from '@prometheus-io/client';
+import { Counter, Gauge, collectDefaultMetrics, type Registry } from '@prometheus-io/client';
 import express from 'express';
 
 /** Answers whether requests should be sent here. */
@@ -12,8 +12,7 @@ export interface Probes {
 }
 
 /** What operators ask of every process. */
-export function createProbes(isReady: IsReady): Probes {
-  const registry = new Registry();
+export function createProbes(isReady: IsReady, registry: Registry): Probes {
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({
     name: 'image_api_requests_total',

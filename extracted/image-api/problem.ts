@@ -12,6 +12,18 @@ export class Problem extends Error {
   }
 }
 
+/** For an upload whose bytes end too early or make no sense. */
+export function damaged(): Problem {
+  return new Problem(422, 'the picture is cut short or damaged; send it again');
+}
+
+/** For a disk or a database that is full; what had begun is undone by whoever throws it. */
+export function noSpace(): Problem {
+  return new Problem(507, 'nothing was stored: there is no room left; it works again as soon as there is', {
+    'retry-after': '60',
+  });
+}
+
 /** Code and title of each status, as the shop words them: its clients know errors by them. */
 const NAMES: Readonly<Record<number, readonly [code: string, title: string]>> = {
   400: ['BAD_REQUEST', 'The request is not as expected'],
@@ -21,10 +33,13 @@ const NAMES: Readonly<Record<number, readonly [code: string, title: string]>> = 
   409: ['CONFLICT', 'This can not be done at once'],
   413: ['TOO_LARGE', 'This is too large'],
   415: ['UNSUPPORTED', 'This is not a picture the shop takes'],
+  416: ['NOT_SATISFIABLE', 'The picture has no such bytes'],
   421: ['MISDIRECTED', 'This is written elsewhere'],
   422: ['DAMAGED', 'The picture is damaged'],
+  429: ['TOO_MANY', 'Too many at once'],
   500: ['INTERNAL', 'The shop failed'],
   503: ['BUSY', 'Too busy at the moment'],
+  507: ['NO_SPACE', 'The shop has no room left'],
 };
 
 export const noSuchRoute: RequestHandler = (request) => {
@@ -37,10 +52,12 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
     // Nobody is there any more to hear of it, nor did anything go wrong.
     if (response.destroyed) return;
     if (response.headersSent) return next(error);
-    const problem = error instanceof Problem ? error : (fromDatabase(error) ?? fromLibrary(error));
-    if (problem.status >= 500 && problem.status !== 503)
+    const problem =
+      error instanceof Problem ? error : (fromDatabase(error) ?? fromDisk(error) ?? fromLibrary(error));
+    if (problem.status === 500 || problem.status === 507)
       log.error({ err: error, path: request.path }, 'a request failed');
-    for (const name of ['etag', 'cache-control', 'content-disposition', 'vary']) response.removeHeader(name);
+    for (const name of ['etag', 'cache-control', 'content-disposition', 'vary', 'accept-ranges'])
+      response.removeHeader(name);
     response.set({ 'cache-control': 'no-store', ...problem.headers });
     const { status, message } = problem;
     const [code, title] = NAMES[status] ?? ['ERROR', 'Error'];
@@ -64,6 +81,12 @@ function fromDatabase(error: unknown): Problem | null {
   if (code === 'SK409') return new Problem(409, 'nothing was done: it concerns what two sides write');
   if (code === 'SK503') return new Problem(503, 'no id is free for a new picture', { 'retry-after': '1' });
   return null;
+}
+
+/** A full disk, or a quota that is used up; class 53100 is the database's. */
+function fromDisk(error: unknown): Problem | null {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === '53100' ? noSpace() : null;
 }
 
 function fromLibrary(error: unknown): Problem {

@@ -1,99 +1,66 @@
-import { availableParallelism } from 'node:os';
 import sharp, { type Sharp } from 'sharp';
 import type { Bounded } from './bounded.ts';
-import { kindOf } from './magic.ts';
+import { ENCODERS, HOLDS } from './codecs.ts';
 import { Problem } from './problem.ts';
+import { weightOf, type Header } from './weight.ts';
 import { MAX_SIDE, type Kind, type Wish } from './wish.ts';
-
-// The parallelism is over pictures, not inside one: that keeps memory in proportion to the number in work.
-sharp.concurrency(1);
-sharp.cache(false);
-// Only the decoders of what is stored; SVG, PDF and the rest would let strangers' bytes reach code nobody here asked for.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: [
-    'VipsForeignLoadJpeg',
-    'VipsForeignLoadPng',
-    'VipsForeignLoadWebp',
-    'VipsForeignLoadHeif',
-    'VipsForeignLoadNsgif',
-  ],
-});
-
-/** Two pictures in work for every two cores. */
-export const IN_WORK = Math.max(2, 2 * Math.floor(availableParallelism() / 2));
 
 export interface RenderOptions {
   /** Where pictures wait for their turn. */
   readonly bounded: Bounded;
-  /** Pixels of an input. A small file can unfold to a huge picture, so this is checked before it is unfolded. Default 40 million. */
+  /** Pixels of a stored picture. Default 40 million. */
   readonly maxPixels?: number;
-  /** Seconds one picture may be in work. Default 60. */
+  /** Milliseconds one picture may be in work. Default 20,000. */
   readonly workTime?: number;
+  /** Hears how long a picture was in work. */
+  readonly onMade?: (kind: Kind, seconds: number) => void;
 }
 
-export interface Clean {
-  readonly bytes: Buffer;
-  readonly kind: Kind;
-  readonly width: number;
-  readonly height: number;
-}
+/**
+ * The wanted version of a stored picture, in sRGB; of an animation, of its first frame. An aborted `signal` takes it out of the line. Throws 503 when it takes too
+ * long, 413 when it takes too much memory.
+ */
+export type Render = (path: string, wish: Wish, signal?: AbortSignal) => Promise<Buffer>;
 
-export interface Renderer {
-  /**
-   * An upload as it is stored: turned the way EXIF says, in sRGB, without any metadata (places, names, cameras), the first picture of an
-   * animation. JPEG, WebP and AVIF lose a little by being encoded anew; in return nothing of the client's file is served but its pixels.
-   * Throws 415 for what is no picture by its bytes, 413 for too many pixels, 422 for a picture that ends early.
-   */
-  clean(path: string): Promise<Clean>;
-  /** The wanted version of a stored picture. An aborted `signal` takes it out of the line. */
-  render(path: string, wish: Wish, signal?: AbortSignal): Promise<Buffer>;
-}
-
-/** The longest side each format can hold, in pixels; for PNG, that libvips can. */
-const HOLDS: Record<Kind, number> = {
-  jpeg: 65_535,
-  png: 10_000_000,
-  webp: 16_383,
-  avif: 16_384,
-  gif: 65_535,
-};
-/** Qualities of what is stored; every other version is made of it. */
-const KEEP: Partial<Record<Kind, number>> = { jpeg: 92, webp: 92, avif: 80 };
-
-export function createRenderer({ bounded, maxPixels = 40_000_000, workTime = 60 }: RenderOptions): Renderer {
-  // The first damage ends it, a warning does not: many cameras' files deserve one.
-  const read = (path: string): Sharp =>
-    sharp(path, { limitInputPixels: maxPixels, failOn: 'error' }).timeout({ seconds: workTime });
-  return {
-    async clean(path) {
-      const kind = await kindOf(path);
-      if (!kind)
-        throw new Problem(
-          415,
-          'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the bytes, not the name',
-        );
-      // Reading a header unfolds nothing, so here no limit keeps the size from being told.
-      const header = await sharp(path, { limitInputPixels: false })
-        .metadata()
-        .catch(() => null);
-      if (!header) throw damaged();
-      const { width, height } = header;
-      if (width * height > maxPixels || Math.max(width, height) > HOLDS[kind])
-        throw new Problem(
-          413,
-          `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
-        );
-      return bounded(async () => {
-        const output = ENCODERS[kind](read(path).autoOrient().toColourspace('srgb'), KEEP[kind]);
-        const made = await output.toBuffer({ resolveWithObject: true }).catch(() => null);
-        if (!made) throw damaged();
-        return { bytes: made.data, kind, width: made.info.width, height: made.info.height };
-      });
-    },
-    render: (path, wish, signal) =>
-      bounded(() => ENCODERS[wish.kind](sized(read(path), wish), wish.quality).toBuffer(), signal),
+export function createRender({
+  bounded,
+  maxPixels = 40_000_000,
+  workTime = 20_000,
+  onMade,
+}: RenderOptions): Render {
+  return async (path, wish, signal) => {
+    const picture = sharp(path, { limitInputPixels: maxPixels, failOn: 'error' });
+    const header = await picture.metadata();
+    const { width, height } = outputOf(header, wish);
+    const late = Promise.withResolvers<never>();
+    late.promise.catch(() => undefined);
+    const work = async (): Promise<Buffer> => {
+      const start = performance.now();
+      // The decoder and the resizer look at libvips' own clock, in whole seconds; an encoder may not. So the answer does not wait for either, while
+      // the room is given back only when the thread is.
+      picture.timeout({ seconds: Math.ceil(workTime / 1000) });
+      const timer = setTimeout(() => late.reject(tooSlow(workTime)), workTime);
+      try {
+        const made = await ENCODERS[wish.kind](sized(picture, wish), wish.quality, width * height).toBuffer();
+        onMade?.(wish.kind, (performance.now() - start) / 1000);
+        return made;
+      } catch (error) {
+        throw /^timeout\b/.test((error as Error).message) ? tooSlow(workTime) : error;
+      } finally {
+        clearTimeout(timer);
+      }
+    };
+    const bytes = weightOf(header, { width, height, kind: wish.kind });
+    return Promise.race([bounded(work, { signal, bytes }), late.promise]);
   };
+}
+
+function tooSlow(workTime: number): Problem {
+  return new Problem(
+    503,
+    `this picture takes longer than ${workTime / 1000} s to make; ask for a smaller one, or for another format`,
+    { 'retry-after': '10' },
+  );
 }
 
 /**
@@ -115,18 +82,18 @@ function sized(picture: Sharp, { width, height, fit, kind }: Wish): Sharp {
   return picture.resize({ width, height, fit, background });
 }
 
-const ENCODERS = {
-  jpeg: (picture: Sharp, quality = 82) =>
-    picture
-      .flatten({ background: '#fff' })
-      .jpeg({ quality, chromaSubsampling: quality < 90 ? '4:2:0' : '4:4:4' }),
-  png: (picture: Sharp) => picture.png(),
-  webp: (picture: Sharp, quality = 80) => picture.webp({ quality }),
-  // Effort 2 of 9: the default takes seven times as long for a few per cent.
-  avif: (picture: Sharp, quality = 55) => picture.avif({ quality, effort: 2 }),
-  gif: (picture: Sharp) => picture.gif(),
-} as const satisfies Record<Kind, (picture: Sharp, quality?: number) => Sharp>;
-
-function damaged(): Problem {
-  return new Problem(422, 'the picture is cut short or damaged; send it again');
+/** Pixels of what `sized` makes, to within one. */
+function outputOf(
+  header: Pick<Header, 'width' | 'height'>,
+  { width, height, fit }: Wish,
+): { width: number; height: number } {
+  if (width !== undefined && height !== undefined && fit !== 'inside') return { width, height };
+  const isFree = width === undefined && height === undefined;
+  const scale = isFree
+    ? 1
+    : Math.min((width ?? MAX_SIDE) / header.width, (height ?? MAX_SIDE) / header.height);
+  return {
+    width: Math.max(1, Math.round(header.width * scale)),
+    height: Math.max(1, Math.round(header.height * scale)),
+  };
 }

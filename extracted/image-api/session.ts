@@ -5,7 +5,7 @@ import { watchEndedSessions } from './ended-sessions.ts';
 import { Problem } from './problem.ts';
 
 export interface SessionCheck {
-  /** Lets logged-in customers of the shop pass, answers 401 to everybody else, and 503 while nobody can tell. */
+  /** Lets logged-in customers of the shop pass, and names them in `response.locals.user`; answers 401 to everybody else, and 503 while nobody can tell. */
   readonly require: RequestHandler;
   stop(): void;
 }
@@ -67,12 +67,13 @@ export function checkSessions({
       clearInterval(renewing);
       ended.stop();
     },
-    require: async (request, _response, next) => {
+    require: async (request, response, next) => {
       const token = /(?:^|;)\s*sid=([^;\s]+)/.exec(request.get('cookie') ?? '')?.[1];
       if (!token) throw new Problem(401, 'log in to change pictures');
-      const { jti } = await verify(token);
+      const { jti, sub } = await verify(token);
       if (!(await ended.isKnown())) throw unknowable();
       if (ended.has(String(jti))) throw new Problem(401, 'the session has ended; log in again');
+      response.locals['user'] = sub;
       next();
     },
   };

@@ -1,8 +1,13 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import type { Cleaned } from './clean.ts';
 import type { Files } from './files.ts';
+import { earlier, forget, once, type Added, type Claim } from './idempotency.ts';
+import { gather } from './gathered.ts';
 import { isId, noImage, noProduct } from './ids.ts';
-import type { Clean } from './render.ts';
+import { fileOriginal, type Original } from './original.ts';
+import { inTransaction } from './transaction.ts';
+import { Problem } from './problem.ts';
 import { TYPES } from './wish.ts';
 
 export interface Image {
@@ -17,15 +22,19 @@ export interface Image {
 }
 
 export interface Store {
-  /** Where the bytes of an image are that this store gave. */
-  pathOf(image: Image): string;
+  /** The bytes of an image that this store gave. */
+  original(image: Image): Original;
   /** Throws 404, as do all that take an id. */
   requireProduct(id: string): Promise<void>;
   byId(id: string): Promise<Image>;
   ofProduct(product: string): Promise<Image[]>;
-  add(product: string, picture: Clean, alt: string): Promise<Image>;
+  /** Adds a picture. With a claim, once: what was added under it before is answered again. */
+  add(product: string, picture: Cleaned, alt: string, claim: Claim | null): Promise<Added>;
+  /** What was added under a claim; null if nothing was. Throws 422 when that was another upload. */
+  earlier(claim: Claim): Promise<Image | null>;
   describe(id: string, alt: string): Promise<Image>;
-  remove(id: string): Promise<void>;
+  /** What was removed. */
+  remove(id: string): Promise<Image>;
   /** Clears up after processes that ended in the middle of an upload or a deletion. */
   sweep(): Promise<void>;
 }
@@ -48,9 +57,17 @@ export function openStore(pool: pg.Pool, files: Files): Store {
     if (!rows[0]) throw noImage(id);
     return rows[0];
   };
-  const byId = (id: string): Promise<SharedImage> => one(`SELECT ${COLUMNS} FROM images WHERE id = $1`, id);
+  const find = gather<SharedImage>(async (ids) => {
+    const sql = `SELECT ${COLUMNS} FROM images WHERE id = ANY ($1)`;
+    return new Map((await pool.query<SharedImage>(sql, [ids])).rows.map((row) => [row.id, row]));
+  });
+  const byId = async (id: string): Promise<SharedImage> => {
+    const found = isId(id) ? await find(id) : undefined;
+    if (!found) throw noImage(id);
+    return found;
+  };
   return {
-    pathOf: (image) => files.pathOf((image as SharedImage).file),
+    original: (image) => fileOriginal(files.pathOf((image as SharedImage).file)),
     byId,
     async requireProduct(id) {
       const { rowCount } = isId(id)
@@ -61,29 +78,36 @@ export function openStore(pool: pg.Pool, files: Files): Store {
     ofProduct: async (product) =>
       (await pool.query<Image>(`SELECT ${COLUMNS} FROM images WHERE product_id = $1 ORDER BY id`, [product]))
         .rows,
-    async add(product, { bytes, kind, width, height }, alt) {
+    async add(product, { path, sha256, size, kind, width, height }, alt, claim) {
       // A name of our own, never the client's, and never used twice: deleting one picture can't take another's file.
       const file = `products/${product}/${randomUUID()}.${kind}`;
-      await files.write(file, bytes);
+      await files.write(file, path);
       try {
-        const sha256 = createHash('sha256').update(bytes).digest('hex');
-        const values = [product, file, TYPES[kind], bytes.length, width, height, sha256, alt];
-        const { rows } = await pool.query<Image>(
-          `INSERT INTO images (product_id, file, content_type, bytes, width, height, sha256, alt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${COLUMNS}`,
-          values,
-        );
+        const values = [product, file, TYPES[kind], size, width, height, sha256, alt];
+        const insert = async (db: pg.Pool | pg.PoolClient): Promise<Image> =>
+          (
+            await db.query<Image>(
+              `INSERT INTO images (product_id, file, content_type, bytes, width, height, sha256, alt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${COLUMNS}`,
+              values,
+            )
+          ).rows[0]!;
+        const added = claim
+          ? await inTransaction(pool, (client) => once(client, claim, () => insert(client)))
+          : { image: await insert(pool), isNew: true };
         // It is stored whether or not the promise could be taken away; the sweep ends it then.
-        await files.keep(file).catch(() => undefined);
-        return rows[0]!;
+        if (added.isNew) await files.keep(file).catch(() => undefined);
+        else await files.drop(file);
+        return added;
       } catch (error) {
         // Where the database did not say no, the row may be there all the same; then it is for the sweep to find out.
-        if (saidNo(error)) await files.drop(file);
+        if (error instanceof Problem || saidNo(error)) await files.drop(file);
         throw isMissingProduct(error) ? noProduct(product) : error;
       }
     },
     describe: (id, alt) => one(`UPDATE images SET alt = $2 WHERE id = $1 RETURNING ${COLUMNS}`, id, alt),
     async remove(id) {
-      const { file } = await byId(id);
+      const image = await byId(id);
+      const { file } = image;
       await files.doom(file);
       try {
         await one(`DELETE FROM images WHERE id = $1 RETURNING ${COLUMNS}`, id);
@@ -94,11 +118,15 @@ export function openStore(pool: pg.Pool, files: Files): Store {
       }
       // Gone for everybody; a file that resists is still promised to go.
       await files.drop(file).catch(() => undefined);
+      return image;
     },
-    sweep: () =>
-      files.sweep(
+    earlier: (claim) => earlier(pool, claim),
+    async sweep() {
+      await files.sweep(
         async (file) => (await pool.query('SELECT id FROM images WHERE file = $1', [file])).rowCount !== 0,
-      ),
+      );
+      await forget(pool);
+    },
   };
 }
 

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
 import { Problem } from './problem.ts';
+import { pictureStorage, type Seen } from './storage.ts';
 
 export interface UploadOptions {
   /** Folder of received files. */
@@ -12,15 +12,16 @@ export interface UploadOptions {
 }
 
 /** One received picture; its file is gone when `receive` has returned. */
-export interface Upload {
+export interface Received extends Seen {
   readonly path: string;
+  readonly size: number;
   readonly alt: string;
 }
 
 export type Receive = <T>(
   request: Request,
   response: Response,
-  keep: (upload: Upload) => Promise<T>,
+  keep: (received: Received) => Promise<T>,
 ) => Promise<T>;
 
 /** Characters of a description; as many as the column takes. */
@@ -32,10 +33,7 @@ const WANTED = 'send one picture in the field image and, if you like, a text in 
 /** Takes one picture (field `image`) and its description (`alt`) out of a form. Throws 400 for every other form, 413 for too many bytes. */
 export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
   const parse = multer({
-    storage: multer.diskStorage({
-      destination: incoming,
-      filename: (_request, _file, done) => done(null, randomUUID()),
-    }),
+    storage: pictureStorage(incoming),
     limits: {
       files: 1,
       fileSize: maxBytes,
@@ -73,7 +71,8 @@ export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptio
       if (!request.file) throw new Problem(400, `there is no picture: ${WANTED}`);
       const { alt = '', ...others } = { ...(request.body as Record<string, unknown>) };
       for (const name of Object.keys(others)) throw new Problem(400, `${name} is no field: ${WANTED}`);
-      return await keep({ path: request.file.path, alt: readAlt(alt) });
+      const { path, size, kind, sha256 } = request.file as Express.Multer.File & Seen;
+      return await keep({ path, size, kind, sha256, alt: readAlt(alt) });
     } finally {
       await discard();
     }
@@ -99,6 +98,7 @@ export function readAlt(value: unknown): string {
 }
 
 function asProblem(error: unknown, tooLarge: Problem): unknown {
+  if (error instanceof Problem) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof MulterError)
     return code === 'LIMIT_FILE_SIZE' ? tooLarge : new Problem(400, `${message}: ${WANTED}`);

@@ -43,6 +43,17 @@ describe('wishes for a picture', () => {
     assert.equal(read('format=auto', 'avif')?.kind, 'jpeg');
   });
 
+  it('are the same when they come to the same', () => {
+    for (const [one, ...others] of [
+      ['w=320&h=200', 'h=200&w=320', 'fit=cover&w=320&h=200', 'q=82&w=320&h=200', 'format=jpeg&w=320&h=200'],
+      ['w=320', 'w=320&fit=cover', 'w=320&fit=contain&format=jpeg&q=82', 'format=auto&w=320'],
+      ['format=png', 'format=png&q=7', 'fit=cover&format=png'],
+    ])
+      for (const other of others) assert.equal(read(other)?.mark, read(one!)?.mark, other);
+    assert.notEqual(read('w=320&h=200')?.mark, read('w=200&h=320')?.mark);
+    assert.notEqual(read('w=320&q=81')?.mark, read('w=320')?.mark);
+  });
+
   it('are refused by the name of what is wrong', () => {
     for (const [query, name] of [
       ['w=1e2', 'w'],

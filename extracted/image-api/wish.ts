@@ -11,6 +11,11 @@ export const TYPES = {
 export type Kind = keyof typeof TYPES;
 export type OutputKind = Exclude<Kind, 'gif'>;
 
+/** What `q` is when it is not given. PNG loses nothing, so it has none. */
+export const QUALITIES = { jpeg: 82, png: undefined, webp: 80, avif: 55 } as const satisfies Readonly<
+  Record<OutputKind, number | undefined>
+>;
+
 /** How a picture is wanted. */
 export interface Wish {
   readonly width: number | undefined;
@@ -18,10 +23,11 @@ export interface Wish {
   readonly fit: 'cover' | 'contain' | 'inside';
   /** After `auto` was decided by what the client accepts. */
   readonly kind: OutputKind;
+  /** Undefined where the kind has none: PNG. */
   readonly quality: number | undefined;
   /** True when the answer depends on the Accept header. */
   readonly isNegotiated: boolean;
-  /** Tells this wish from every other one for the same picture; part of the ETag. */
+  /** Tells this wish from every other one for the same picture, however it is worded; of letters, digits and dashes. Part of the ETag. */
   readonly mark: string;
 }
 
@@ -55,19 +61,14 @@ export function readWish(query: URLSearchParams, stored: Kind, accept: string): 
     if (value === null) throw new Problem(400, `${name} is ${ADVICE[name]}`);
     Object.assign(given, { [name]: value });
   }
-  const fit = (given.fit ??
-    (given.w !== undefined && given.h !== undefined ? 'cover' : 'inside')) as Wish['fit'];
+  const { w: width, h: height } = given;
+  // One side is fitted into whatever the fit says, and without a side nothing is fitted: wishes that come to the same are the same.
+  const fit = (width && height ? (given.fit ?? 'cover') : 'inside') as Wish['fit'];
   const kind = kindFor(given.format, stored, accept);
-  const mark = `-${given.w ?? ''}x${given.h ?? ''}-${fit}-${kind}-${given.q ?? ''}`;
-  return {
-    width: given.w,
-    height: given.h,
-    fit,
-    kind,
-    quality: given.q,
-    isNegotiated: given.format === 'auto',
-    mark,
-  };
+  const preset = QUALITIES[kind];
+  const quality = preset === undefined ? undefined : (given.q ?? preset);
+  const mark = `-${width ?? ''}x${height ?? ''}-${fit}-${kind}-${quality === preset ? '' : quality}`;
+  return { width, height, fit, kind, quality, isNegotiated: given.format === 'auto', mark };
 }
 
 /** WebP where it is taken: AVIF is smaller still, but costs ten times the time to make. */

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { literal, quote } from './columns.ts';
 import type { MoveDescription, Row } from './description.ts';
+import { namedBy, noteGarbage } from './garbage.ts';
 import { keySql, type Pending } from './pending.ts';
 import { transaction, type Side } from './side.ts';
 
@@ -24,29 +25,33 @@ export async function apply(
   target: Side,
   sent: readonly Pending[],
 ): Promise<Applied> {
-  return transaction(target, LOCK_TIMEOUT, async (client) => {
-    await client.query(`SET LOCAL strangler.sync = ${literal(description.name)}`);
+  const work = async (client: pg.PoolClient): Promise<Applied> => {
     const newer = await takeVersions(client, description, sent);
     const won = sent.filter(({ key }) => newer.has(key));
+    const named = await namedBy(client, description, target, won);
     const gone = won.filter(({ deleted }) => deleted).map(({ key }) => key);
     if (gone.length > 0)
       await client.query(
         `DELETE FROM ${target.table} t USING unnest($1::text[]) AS gone(key) WHERE ${keySql(description.key, target, 'gone.key::jsonb')}`,
         [gone],
       );
+    const adopted = new Map<Pending, Row>();
+    for (const one of sent) if (!one.deleted) adopted.set(one, target.adopt(one.row!));
     await upsert(
       client,
       description,
       target,
-      won.filter(({ deleted }) => !deleted).map(({ row }) => target.adopt(row!)),
+      won.filter(({ deleted }) => !deleted).map((one) => adopted.get(one)!),
     );
+    await noteGarbage(client, description, target, named, [...adopted.values()]);
     const rest = sent.filter(({ key }) => !newer.has(key));
     const same = rest.length === 0 ? new Set() : await sameVersions(client, description, rest);
     return {
       settled: [...won, ...rest.filter(({ key }) => same.has(key))],
       ahead: rest.filter(({ key }) => !same.has(key)),
     };
-  });
+  };
+  return transaction(target, LOCK_TIMEOUT, work, `SET LOCAL strangler.sync = ${literal(description.name)}`);
 }
 
 /** The keys whose version is newer here; theirs is the state now, and stays locked, so that of two workers with one key the second waits. */
@@ -57,12 +62,12 @@ async function takeVersions(
 ): Promise<Set<string>> {
   const { rows } = await client.query<{ key: string }>(
     `INSERT INTO strangler.${name}_row_state AS s (key, b, epoch, n, deleted, dirty, seq, blob_sha)
-     SELECT key::jsonb, b, epoch, n, deleted, false, 0, blob_sha
+     SELECT key, b, epoch, n, deleted, false, 0, blob_sha
      FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::boolean[], $6::text[]) AS sent(key, b, epoch, n, deleted, blob_sha)
-     ORDER BY key::jsonb
+     ORDER BY key COLLATE "C"
      ON CONFLICT (key) DO UPDATE SET b = excluded.b, epoch = excluded.epoch, n = excluded.n, deleted = excluded.deleted, blob_sha = excluded.blob_sha
      WHERE (s.epoch, s.n) < (excluded.epoch, excluded.n) AND NOT s.dirty
-     RETURNING s.key::text`,
+     RETURNING s.key`,
     [
       sent.map(({ key }) => key),
       sent.map(({ b }) => b),
@@ -82,7 +87,7 @@ async function sameVersions(
 ): Promise<Set<string>> {
   const { rows } = await client.query<{ key: string }>(
     `SELECT sent.key FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS sent(key, epoch, n)
-     JOIN strangler.${name}_row_state s ON s.key = sent.key::jsonb AND (s.epoch, s.n) = (sent.epoch, sent.n)`,
+     JOIN strangler.${name}_row_state s ON s.key = sent.key AND (s.epoch, s.n) = (sent.epoch, sent.n)`,
     [sent.map(({ key }) => key), sent.map(({ epoch }) => epoch), sent.map(({ n }) => n)],
   );
   return new Set(rows.map(({ key }) => key));

@@ -20,7 +20,7 @@ export async function backfillChunk(
 ): Promise<{ rows: number; isDone: boolean }> {
   return transaction(side, LOCK_TIMEOUT, async (client) => {
     const { rows: moves } = await client.query<{ after: string | null; isDone: boolean }>(
-      `SELECT backfill_key::text AS after, backfilled_at IS NOT NULL AS "isDone" FROM strangler.move WHERE name = $1 FOR UPDATE SKIP LOCKED`,
+      `SELECT backfill_key AS after, backfilled_at IS NOT NULL AS "isDone" FROM strangler.move WHERE name = $1 FOR UPDATE SKIP LOCKED`,
       [name],
     );
     const [move] = moves;
@@ -32,8 +32,8 @@ export async function backfillChunk(
     });
     const { rows } = await client.query<{ count: number; last: string | null }>(
       `WITH chunk AS MATERIALIZED (
-         SELECT jsonb_build_array(${key.map((column) => `t.${quote(column)}::text`).join(', ')}) AS key, row_number() OVER (ORDER BY ${columns}) AS i,
-                strangler.${name}_bucket_of(t.${quote(owner)}::text) AS b, ${blob ? `t.${quote(blob)}::text` : 'NULL'} AS blob
+         SELECT jsonb_build_array(${key.map((column) => `t.${quote(column)}::text`).join(', ')})::text AS key, row_number() OVER (ORDER BY ${columns}) AS i,
+                strangler.${name}_bucket_of(t.${quote(owner)}::text) AS b, ${blob ? `t.${quote(blob.sha256)}::text` : 'NULL'} AS blob
          FROM ${side.table} t ${move.after === null ? '' : `WHERE (${columns}) > (${after.join(', ')})`}
          ORDER BY ${columns} LIMIT ${Math.trunc(chunk)}
        ), marked AS (
@@ -41,13 +41,21 @@ export async function backfillChunk(
          SELECT key, b, 0, 0, false, true, (1::bigint << 62) + (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, blob FROM chunk ORDER BY i
          ON CONFLICT (key) DO NOTHING
        )
-       SELECT count(*)::int AS count, (array_agg(key::text ORDER BY i DESC))[1] AS last FROM chunk`,
+       SELECT count(*)::int AS count, (array_agg(key ORDER BY i DESC))[1] AS last FROM chunk`,
     );
     const { count, last } = rows[0]!;
     await client.query(
-      `UPDATE strangler.move SET backfill_key = coalesce($2::jsonb, backfill_key), backfilled_at = CASE WHEN $3 THEN clock_timestamp() END WHERE name = $1`,
+      `UPDATE strangler.move SET backfill_key = coalesce($2, backfill_key), backfilled_at = CASE WHEN $3 THEN clock_timestamp() END WHERE name = $1`,
       [name, last, count < chunk],
     );
     return { rows: count, isDone: count < chunk };
   });
+}
+
+/**
+ * Has the database clear up after a backfill whose rows have all arrived: what is left of their marks would be passed over by every look for live ones until
+ * Postgres does this by itself, some minutes later.
+ */
+export async function clearUp({ name }: MoveDescription, { pool, table }: Side): Promise<void> {
+  await pool.query(`VACUUM (ANALYZE) strangler.${name}_row_state, ${table}`);
 }

@@ -1,6 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { fileAt, hashOf, isMissing, objectIn, type Copy } from './blob-copy.ts';
+import type { Uncollected } from './uncollected.ts';
+import type { S3Blobs } from './s3-blobs.ts';
 
 /** A blob of a row: its path below the old side's folder, and the SHA-256 of its bytes, in hexadecimal, by which the new side keeps it. */
 export interface Blob {
@@ -8,12 +11,14 @@ export interface Blob {
   readonly sha256: string;
 }
 
-/** The two sides' folders. They are not the same one: see the README on what sharing forbids. */
+/** Where the two sides keep their files. That is not the same folder: see the README on what sharing forbids. */
 export interface BlobFolders {
-  /** Files at the paths that rows name. */
+  /** A folder, with files at the paths that rows name. */
   readonly legacy: string;
-  /** Files at `sha256/ab/abcd…`. */
+  /** A folder, with files at `sha256/ab/abcd…`; or the URL of a place in a bucket (s3-place.ts) with such objects. */
   readonly own: string;
+  /** Holds a bucket's collector off while a blob is placed; needed with a bucket that is collected. */
+  readonly uncollected?: Uncollected | undefined;
 }
 
 /** What became of one: it was copied, or it was there. */
@@ -34,22 +39,24 @@ export class BlobFault extends Error {
   }
 }
 
-/** Bytes read at a time; what a copy has in memory, whatever the size of the blob. */
-const CHUNK = 1 << 20;
-/** Buffers nobody reads into: fresh memory for each would cost more than the hash. There are as many as blobs were ever carried at once. */
-const spare: Buffer[] = [];
-
 /**
  * Brings a blob to the new side. Call it before each try to apply its row, also when an earlier one was refused: it begins the blob's grace anew, so that
  * the new side, which collects blobs that no row names, does not collect it in the meantime.
  */
-export async function carryUp({ legacy, own }: BlobFolders, blob: Blob): Promise<Carried> {
-  return carry(within(legacy, blob.path), ownPath(own, blob.sha256), resolve(own), blob.sha256);
+export async function carryUp(folders: BlobFolders, blob: Blob): Promise<Carried> {
+  const source = within(folders.legacy, blob.path);
+  const bucket = await bucketOf(folders, blob);
+  if (!bucket)
+    return carry(fileAt(source), ownPath(folders.own, blob.sha256), resolve(folders.own), blob.sha256);
+  const { uncollected = (_sha256, work) => work() } = folders;
+  return uncollected(blob.sha256, () => carryToBucket(source, bucket, blob.sha256));
 }
 
 /** Brings a blob back to the old side, to the path its row names there. */
-export async function carryDown({ legacy, own }: BlobFolders, blob: Blob): Promise<Carried> {
-  return carry(ownPath(own, blob.sha256), within(legacy, blob.path), resolve(legacy), blob.sha256);
+export async function carryDown(folders: BlobFolders, blob: Blob): Promise<Carried> {
+  const { legacy } = folders;
+  const target = within(legacy, blob.path);
+  return carry(await ownCopy(folders, blob), target, resolve(legacy), blob.sha256);
 }
 
 /**
@@ -79,64 +86,72 @@ export async function carryAll(
   return faults;
 }
 
-/**
- * Removes the old side's file of a row that was deleted there by sync; on the new side blobs are collected by the service itself. Call it after that deletion
- * was committed and before the row counts as clean: if this process ends in between, the deletion is applied again, and so is this. `isNamed` says whether
- * a row of the old side still names the path (one that was given another key does).
- */
-export async function dropDown(
-  { legacy }: BlobFolders,
-  path: string,
-  isNamed: (path: string) => Promise<boolean>,
-): Promise<void> {
-  const file = within(legacy, path);
-  if (!(await isNamed(path))) await rm(file, { force: true });
+/** Removes the file at a path of the old side; on the new side blobs are collected by the service itself. */
+export async function dropDown({ legacy }: BlobFolders, path: string): Promise<void> {
+  await rm(within(legacy, path), { force: true });
 }
 
 /** Reads both copies again. Throws a BlobFault for the first that is missing or differs. */
-export async function verifyBlob({ legacy, own }: BlobFolders, blob: Blob): Promise<void> {
-  for (const path of [within(legacy, blob.path), ownPath(own, blob.sha256)])
-    await mustHash(path, blob.sha256);
+export async function verifyBlob(folders: BlobFolders, blob: Blob): Promise<void> {
+  await mustHash(fileAt(within(folders.legacy, blob.path)), blob.sha256);
+  await mustHash(await ownCopy(folders, blob), blob.sha256);
 }
 
-/** SHA-256 of a file, in hexadecimal; null when there is none. */
-export async function hashOf(path: string): Promise<string | null> {
-  const file = await openOrNull(path);
-  if (!file) return null;
-  try {
-    return await eachChunk(file, async () => undefined);
-  } finally {
-    await file.close();
+async function ownCopy(folders: BlobFolders, blob: Blob): Promise<Copy> {
+  const bucket = await bucketOf(folders, blob);
+  return bucket ? objectIn(bucket, blob.sha256) : fileAt(ownPath(folders.own, blob.sha256));
+}
+
+const buckets = new Map<string, Promise<S3Blobs>>();
+
+/** Loaded when it is needed: AWS's client is larger than all the rest. Its connections are kept for the next blob. */
+async function bucketOf({ own }: BlobFolders, { sha256 }: Blob): Promise<S3Blobs | null> {
+  if (!own.startsWith('s3:')) return null;
+  mustBeHash(sha256);
+  const opened = buckets.get(own) ?? import('./s3-blobs.ts').then(({ openS3Blobs }) => openS3Blobs(own));
+  buckets.set(own, opened);
+  return opened;
+}
+
+/** An object is put whole or not at all. It is read before, as in a folder, and again afterwards. */
+async function carryToBucket(source: string, bucket: S3Blobs, sha256: string): Promise<Carried> {
+  const target = objectIn(bucket, sha256);
+  if ((await target.read(async () => undefined)) === sha256) {
+    await bucket.touch(sha256);
+    return 'there';
   }
+  await mustHash(fileAt(source), sha256);
+  await bucket.put(sha256, source);
+  await mustHash(target, sha256);
+  return 'copied';
 }
 
 /**
  * The copy is made under a name nobody looks for, in the target's `incoming`, synced, read again and only then renamed. So whatever is at `target` is whole,
  * and a copy that was cut off is begun anew; what it left has the name of any received file, so the application that owns the folder sweeps it.
  */
-async function carry(source: string, target: string, folder: string, sha256: string): Promise<Carried> {
+async function carry(source: Copy, target: string, folder: string, sha256: string): Promise<Carried> {
   if (await isThere(target, sha256)) return 'there';
   const incoming = join(folder, 'incoming');
   await mkdir(incoming, { recursive: true });
   const pending = join(incoming, randomUUID());
-  const from = await openOrNull(source);
-  if (!from) throw missing(source);
   try {
     const to = await open(pending, 'wx', 0o644);
-    const found = await eachChunk(from, (chunk) => writeAll(to, chunk))
+    const found = await source
+      .read((chunk) => writeAll(to, chunk))
       .then(async (hash) => {
         await to.sync();
         return hash;
       })
       .finally(() => to.close());
-    if (found !== sha256) throw differs(source, sha256, found);
-    await mustHash(pending, sha256);
+    if (found === null) throw missing(source.place);
+    if (found !== sha256) throw differs(source.place, sha256, found);
+    await mustHash(fileAt(pending), sha256);
     await mkdirSynced(dirname(target), folder);
     await rename(pending, target);
     await syncFolder(dirname(target));
     return 'copied';
   } finally {
-    await from.close();
     await rm(pending, { force: true });
   }
 }
@@ -157,27 +172,10 @@ async function isThere(target: string, sha256: string): Promise<boolean> {
   return (await stat(target).catch(() => null)) !== null;
 }
 
-async function mustHash(path: string, sha256: string): Promise<void> {
-  const found = await hashOf(path);
-  if (found === null) throw missing(path);
-  if (found !== sha256) throw differs(path, sha256, found);
-}
-
-/** Reads a file to its end, one chunk at a time; answers its SHA-256. */
-async function eachChunk(file: FileHandle, use: (chunk: Buffer) => Promise<void>): Promise<string> {
-  const hash = createHash('sha256');
-  const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
-  try {
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, CHUNK);
-      if (bytesRead === 0) return hash.digest('hex');
-      const chunk = buffer.subarray(0, bytesRead);
-      hash.update(chunk);
-      await use(chunk);
-    }
-  } finally {
-    spare.push(buffer);
-  }
+async function mustHash(copy: Copy, sha256: string): Promise<void> {
+  const found = await copy.read(async () => undefined);
+  if (found === null) throw missing(copy.place);
+  if (found !== sha256) throw differs(copy.place, sha256, found);
 }
 
 async function writeAll(file: FileHandle, chunk: Buffer): Promise<void> {
@@ -194,16 +192,13 @@ function within(folder: string, path: string): string {
 }
 
 function ownPath(folder: string, sha256: string): string {
-  if (!/^[0-9a-f]{64}$/.test(sha256))
-    throw new BlobFault('outside', sha256, `${JSON.stringify(sha256)} is no SHA-256`);
+  mustBeHash(sha256);
   return join(resolve(folder), 'sha256', sha256.slice(0, 2), sha256);
 }
 
-async function openOrNull(path: string): Promise<FileHandle | null> {
-  return open(path, 'r').catch((error: unknown) => {
-    if (isMissing(error)) return null;
-    throw error;
-  });
+function mustBeHash(sha256: string): void {
+  if (!/^[0-9a-f]{64}$/.test(sha256))
+    throw new BlobFault('outside', sha256, `${JSON.stringify(sha256)} is no SHA-256`);
 }
 
 /** Makes a folder so that it is there after a crash: its own entry and those above it, up to the blob folder, reach the disk too. */
@@ -216,10 +211,6 @@ async function mkdirSynced(path: string, top: string): Promise<void> {
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   await folder.sync().finally(() => folder.close());
-}
-
-function isMissing(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 function missing(place: string): BlobFault {

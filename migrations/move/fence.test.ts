@@ -55,11 +55,11 @@ describe('the fence and the mark', () => {
     await test.old.query('DELETE FROM things');
     const b = bucketOf('7');
     assert.deepEqual(await states(), [
-      { key: ['1'], b, epoch: 1, n: 3, deleted: true, dirty: true, left: [] },
+      { key: '["1"]', b, epoch: 1, n: 3, deleted: true, dirty: true, left: [] },
     ]);
     await test.old.query('INSERT INTO things (id, owner) VALUES (1, 7)');
     assert.deepEqual(await states(), [
-      { key: ['1'], b, epoch: 1, n: 4, deleted: false, dirty: true, left: [] },
+      { key: '["1"]', b, epoch: 1, n: 4, deleted: false, dirty: true, left: [] },
     ]);
   });
 
@@ -67,7 +67,7 @@ describe('the fence and the mark', () => {
     await test.old.query('INSERT INTO things (id, owner) VALUES (1, 7)');
     await test.old.query('INSERT INTO things (id, owner) VALUES (1, 7), (2, 7) ON CONFLICT DO NOTHING');
     assert.deepEqual(
-      (await states()).map((state: any) => [state.key[0], state.n]),
+      (await states()).map((state: any) => [JSON.parse(state.key)[0], state.n]),
       [
         ['1', 1],
         ['2', 1],
@@ -80,7 +80,7 @@ describe('the fence and the mark', () => {
     await test.old.query('INSERT INTO things (id, owner) VALUES (1, 7), (2, 7)');
     await test.old.query('UPDATE things SET id = id + 1');
     assert.deepEqual(
-      (await states()).map((state: any) => [state.key[0], state.deleted]),
+      (await states()).map((state: any) => [JSON.parse(state.key)[0], state.deleted]),
       [
         ['1', true],
         ['2', false],
@@ -95,7 +95,7 @@ describe('the fence and the mark', () => {
     await test.old.query('UPDATE things SET n = 1');
     await test.old.query('UPDATE things SET owner = 8');
     assert.deepEqual(await states(), [
-      { key: ['1'], b: bucketOf('8'), epoch: 5, n: 3, deleted: false, dirty: true, left: [bucketOf('7')] },
+      { key: '["1"]', b: bucketOf('8'), epoch: 5, n: 3, deleted: false, dirty: true, left: [bucketOf('7')] },
     ]);
   });
 

@@ -1,10 +1,11 @@
 import { literal } from './columns.ts';
 import { Refused, unsettled } from './handover.ts';
 import { readHomes } from './homes.ts';
+import { leaseForEver } from './ids.ts';
 import { countBacklog } from './progress.ts';
 import { advance, readRecord } from './record.ts';
-import { transaction, type Move } from './side.ts';
-import { removeObjects } from './start.ts';
+import { transaction, type Move, type Side } from './side.ts';
+import { dropObjectsSql } from './objects.ts';
 import { verify } from './verify.ts';
 
 /**
@@ -71,6 +72,7 @@ export async function complete(move: Move): Promise<void> {
       throw new Refused(`${name}: somebody changed its phase or homes meanwhile`);
     }
   }
+  await leaseForEver(move);
   await insist(() =>
     transaction(to, LOCK_TIMEOUT, async (client) => {
       for (const what of ['fence', 'mark', 'no_truncate'])
@@ -111,4 +113,41 @@ export async function cancel(move: Move): Promise<void> {
     await insist(() => removeObjects(move, to));
   }
   await insist(() => removeObjects(move, from));
+}
+
+/** The table stays as it is. */
+async function removeObjects({ description: { name } }: Move, side: Side): Promise<void> {
+  await transaction(side, LOCK_TIMEOUT, async (client) => {
+    await client.query(dropObjectsSql(name, side));
+    await client.query('DELETE FROM strangler.move WHERE name = $1', [name]);
+  });
+}
+
+/**
+ * Takes away what a completed move has left: the rows of the old side, which nobody writes any more, and the move's objects in both databases. What stays is
+ * the files of the old side, and one row in both databases that says where the data is. Once more after a crash it does what is missing. Rejects with `Refused` in another phase.
+ */
+export async function contract(move: Move): Promise<void> {
+  const { description, from, to } = move;
+  const { phase } = await readRecord(move);
+  if (phase !== 'complete')
+    throw new Refused(
+      `${description.name} is in the phase ${phase}; only what is complete can be contracted: strangler move complete ${description.name}`,
+    );
+  const end = `UPDATE strangler.move SET phase = 'contracted' WHERE name = $1`;
+  // The old side last: while it says `complete`, a contract that was cut short can be told again.
+  await insist(() =>
+    transaction(to, LOCK_TIMEOUT, async (client) => {
+      await client.query(dropObjectsSql(description.name, to));
+      await client.query(end, [description.name]);
+    }),
+  );
+  await insist(() =>
+    transaction(from, LOCK_TIMEOUT, async (client) => {
+      await client.query(`SET LOCAL strangler.sync = ${literal(description.name)}`);
+      await client.query(`DELETE FROM ${from.table}`);
+      await client.query(dropObjectsSql(description.name, from));
+      await client.query(end, [description.name]);
+    }),
+  );
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { testMove, type TestMove } from '../../test/support/move.ts';
 import { backfillChunk } from './backfill.ts';
 import { bucketOf } from './bucket.ts';
-import { commit, drain, fence, finalise, handOver, Refused, settle, unsettled } from './handover.ts';
+import { commit, finalise } from './decide.ts';
+import { drain, fence, handOver, Refused, settle, unsettled } from './handover.ts';
 import { start } from './start.ts';
 import { syncOnce } from './sync.ts';
 import { verify } from './verify.ts';
@@ -116,7 +117,7 @@ describe('a handover', () => {
         await (direction === 'forward' ? test.old : test.young).query(
           'UPDATE things SET n = 77 WHERE id = 2',
         );
-        assert.equal(await fence(move, b, move[source], move[target]), true);
+        assert.ok(await fence(move, b, move[source], move[target]));
         if (crashAfter !== 'fence')
           assert.equal(await drain(move, b, move[source], move[target], epoch), undefined);
         if (['commit', 'finalise'].includes(crashAfter)) await commit(move, b, move[target], epoch);

@@ -1,4 +1,7 @@
+import type pg from 'pg';
+import { commit, decision, finalise, giveUp, tell } from './decide.ts';
 import { lockClass } from './objects.ts';
+import { dirtySql } from './pending.ts';
 import { transaction, type Move, type Side } from './side.ts';
 import { syncOnce, type SyncOptions } from './sync.ts';
 
@@ -41,7 +44,9 @@ export async function handOver(
 ): Promise<void> {
   const source = otherSide(move, target);
   await settle(move, b, options);
-  await fence(move, b, source, target, options);
+  const epoch = await fence(move, b, source, target, options);
+  if (epoch !== undefined && (await drive(move, b, source, target, epoch, options))) return;
+  // Another process has driven it on, or was first to fence it.
   await settle(move, b, options);
   const { home } = await decision(move, b, target);
   if (home !== target.name)
@@ -52,16 +57,34 @@ export const otherSide = ({ from, to }: Move, side: Side): Side => (side === fro
 
 /** Drives on what is under way of a bucket, by whomever it was begun. */
 export async function settle(move: Move, b: number, options: HandoverOptions = {}): Promise<void> {
-  for (const source of [move.from, move.to]) {
-    const target = otherSide(move, source);
-    const epoch = await movingEpoch(move, b, source);
-    if (epoch === undefined) continue;
-    const failure = await drain(move, b, source, target, epoch, options).catch((error: Error) => error);
-    if (failure) await giveUp(move, b, source, target, epoch);
-    else await commit(move, b, target, epoch);
-    await finalise(move, b, source, target, epoch);
-    if (failure && (await decision(move, b, target)).home === source.name) throw failure;
+  const sides = [move.from, move.to];
+  const epochs = await Promise.all(sides.map((source) => movingEpoch(move, b, source)));
+  for (const [index, source] of sides.entries())
+    if (epochs[index] !== undefined)
+      await drive(move, b, source, otherSide(move, source), epochs[index], options);
+}
+
+/**
+ * The steps after the fence. Answers whether it was this process that decided for the target; nothing more is to be found out then. Rejects when the
+ * handover was given up.
+ */
+async function drive(
+  move: Move,
+  b: number,
+  source: Side,
+  target: Side,
+  epoch: string,
+  options: HandoverOptions,
+): Promise<boolean> {
+  const failure = await drain(move, b, source, target, epoch, options).catch((error: Error) => error);
+  if (failure) await giveUp(move, b, source, target, epoch);
+  else if (await commit(move, b, target, epoch)) {
+    await tell(move, b, source, { home: target.name, epoch }, epoch);
+    return true;
   }
+  await finalise(move, b, source, target, epoch);
+  if (failure && (await decision(move, b, target)).home === source.name) throw failure;
+  return false;
 }
 
 /** Buckets that are under way. */
@@ -74,38 +97,42 @@ export async function unsettled({ description, from, to }: Move): Promise<number
   return [...new Set(both.flatMap(({ rows }) => rows.map(({ b }) => b)))];
 }
 
-/** Refuses, or lets the open writers of the bucket end and no new one begin. Answers false when the target is the home already. */
+/** Refuses, or lets the open writers of the bucket end and no new one begin. Answers the new epoch; undefined when the source is not the home, or fenced already. */
 export async function fence(
   { description: { name }, from }: Move,
   b: number,
   source: Side,
   target: Side,
   { lockTimeout = 100, tries = 20, verifiedFor = 3_600_000 }: HandoverOptions = {},
-): Promise<boolean> {
+): Promise<string | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transaction(source, lockTimeout, async (client) => {
-        // Also against the end of the move, which locks this table before it looks at the homes.
-        await client.query(
-          `LOCK TABLE strangler.${name}_bucket IN ROW EXCLUSIVE MODE; SELECT pg_advisory_xact_lock(${lockClass(name)}, ${b})`,
+      const work = async (client: pg.PoolClient): Promise<string | undefined> => {
+        // One statement after the locks, as all others wait meanwhile; why it found nothing to do is asked afterwards.
+        const { rows } = await client.query<{ epoch: string }>(
+          `UPDATE strangler.${name}_bucket bucket SET home = $5, epoch = bucket.epoch + 1, moving = true
+           FROM (${PRECONDITIONS.replaceAll('{{move}}', name)}) found
+           WHERE bucket.b = $2 AND bucket.home = $6 AND NOT bucket.moving AND found.phase NOT IN ('complete', 'cancelled') AND found.backfilled
+             AND found.corrupt IS NULL AND found.parked = 0 AND (found.verified OR NOT $4) RETURNING bucket.epoch`,
+          [name, b, verifiedFor, source === from, target.name, source.name],
         );
-        const { rows } = await client.query<Preconditions>(
-          `SELECT bucket.home, bucket.moving, move.phase, move.backfilled_at IS NOT NULL AS backfilled, move.corrupt,
-                  coalesce(move.verified_at > clock_timestamp() - $3 * interval '1 ms', false) AS verified,
-                  (SELECT count(*)::int FROM strangler.${name}_parked p JOIN strangler.${name}_row_state s USING (key) WHERE s.dirty AND ($4 OR s.b = $2)) AS parked
-           FROM strangler.move, strangler.${name}_bucket bucket WHERE move.name = $1 AND bucket.b = $2`,
-          [name, b, verifiedFor, source === from],
-        );
-        const found = rows[0]!;
-        if (found.home !== source.name || found.moving) return false;
-        const reason = refusal(found, source === from);
-        if (reason) throw new Refused(`bucket ${b} stays at ${source.name}: ${reason}`);
-        await client.query(
-          `UPDATE strangler.${name}_bucket SET home = $2, epoch = epoch + 1, moving = true WHERE b = $1`,
-          [b, target.name],
-        );
-        return true;
-      });
+        return rows[0]?.epoch;
+      };
+      // Also against the end of the move, which locks this table before it looks at the homes.
+      const locks = `LOCK TABLE strangler.${name}_bucket IN ROW EXCLUSIVE MODE; SELECT pg_advisory_xact_lock(${lockClass(name)}, ${b})`;
+      const epoch = await transaction(source, lockTimeout, work, locks);
+      if (epoch !== undefined) return epoch;
+      const { rows } = await source.pool.query<Preconditions>(PRECONDITIONS.replaceAll('{{move}}', name), [
+        name,
+        b,
+        verifiedFor,
+        source === from,
+      ]);
+      const found = rows[0]!;
+      if (found.home !== source.name || found.moving) return undefined;
+      const reason = refusal(found, source === from);
+      if (reason) throw new Refused(`bucket ${b} stays at ${source.name}: ${reason}`);
+      // It holds by now.
     } catch (error) {
       // Somebody holds the bucket. Those who waited behind us go first, then we ask again.
       if ((error as { code?: string }).code !== '55P03') throw error;
@@ -114,8 +141,17 @@ export async function fence(
           cause: error,
         });
     }
+    if (attempt >= tries)
+      throw new Refused(`bucket ${b} stays at ${source.name}: what it depends on changes all the time`);
   }
 }
+
+/** What the fence asks at the old home: $1 the move, $2 the bucket, $3 milliseconds a verification is good for, $4 whether it goes forward. */
+const PRECONDITIONS = `
+  SELECT bucket.home, bucket.moving, move.phase, move.backfilled_at IS NOT NULL AS backfilled, move.corrupt,
+         coalesce(move.verified_at > clock_timestamp() - $3 * interval '1 ms', false) AS verified,
+         (SELECT count(*)::int FROM strangler.{{move}}_parked p JOIN strangler.{{move}}_row_state s USING (key) WHERE s.dirty AND ($4 OR s.b = $2)) AS parked
+  FROM strangler.move, strangler.{{move}}_bucket bucket WHERE move.name = $1 AND bucket.b = $2`;
 
 interface Preconditions {
   readonly home: string;
@@ -166,10 +202,8 @@ export async function drain(
   for (;;) {
     // In this order: what is no longer dirty when we look was sent, and nothing becomes dirty under the fence.
     const { rows } = await source.pool.query<{ dirty: boolean; parked: string | null; fenced: boolean }>(
-      `SELECT EXISTS (SELECT FROM strangler.${description.name}_row_state s WHERE s.dirty AND s.b = $1)
-           OR EXISTS (SELECT FROM strangler.${description.name}_row_state s WHERE s.dirty AND s.left_buckets @> ARRAY[$1::int]) AS dirty,
-         (SELECT min(p.reason) FROM strangler.${description.name}_parked p JOIN strangler.${description.name}_row_state s USING (key)
-          WHERE s.dirty AND (s.b = $1 OR s.left_buckets @> ARRAY[$1::int])) AS parked,
+      `SELECT EXISTS (${dirtySql(description.name, { bucket: b })}) AS dirty,
+         (SELECT min(p.reason) FROM strangler.${description.name}_parked p JOIN (${dirtySql(description.name, { bucket: b })}) s USING (key)) AS parked,
          EXISTS (SELECT FROM strangler.${description.name}_bucket WHERE b = $1 AND epoch = $2 AND moving) AS fenced`,
       [b, epoch],
     );
@@ -181,62 +215,4 @@ export async function drain(
       return new Refused(`bucket ${b} stays at ${source.name}: its rows could not be sent in time`);
     await syncOnce(description, source, target, { bucket: b }, options);
   }
-}
-
-/** The commit point: from here the target may write. Nothing happens when this epoch, or a later one, has been decided. */
-export async function commit(
-  { description: { name } }: Move,
-  b: number,
-  target: Side,
-  epoch: string,
-): Promise<void> {
-  await target.pool.query(
-    `UPDATE strangler.${name}_bucket SET home = $2, epoch = $3, moving = false WHERE b = $1 AND epoch < $3`,
-    [b, target.name, epoch],
-  );
-}
-
-/** The other way to decide an epoch: nobody can commit it any more. */
-async function giveUp(
-  { description: { name } }: Move,
-  b: number,
-  source: Side,
-  target: Side,
-  epoch: string,
-): Promise<void> {
-  await target.pool.query(
-    `UPDATE strangler.${name}_bucket SET home = $2, epoch = $3::bigint + 1, moving = false WHERE b = $1 AND epoch < $3::bigint`,
-    [b, source.name, epoch],
-  );
-}
-
-async function decision(
-  { description: { name } }: Move,
-  b: number,
-  target: Side,
-): Promise<{ home: string; epoch: string; moving: boolean }> {
-  const { rows } = await target.pool.query<{ home: string; epoch: string; moving: boolean }>(
-    `SELECT home, epoch, moving FROM strangler.${name}_bucket WHERE b = $1`,
-    [b],
-  );
-  return rows[0]!;
-}
-
-/**
- * Tells the old home what the new one's row says of this epoch; while it says nothing, nothing is told. A new home that is fenced for the way back names
- * the other side without having decided for it: that it could be fenced shows that it had become the home.
- */
-export async function finalise(
-  move: Move,
-  b: number,
-  source: Side,
-  target: Side,
-  epoch: string,
-): Promise<void> {
-  const decided = await decision(move, b, target);
-  if (BigInt(decided.epoch) < BigInt(epoch)) return;
-  await source.pool.query(
-    `UPDATE strangler.${move.description.name}_bucket SET home = $2, epoch = $3, moving = false WHERE b = $1 AND moving AND epoch = $4`,
-    [b, decided.moving ? target.name : decided.home, decided.moving ? epoch : decided.epoch, epoch],
-  );
 }

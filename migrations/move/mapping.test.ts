@@ -18,10 +18,6 @@ const PEOPLE: MoveDescription = {
   owner: 'shop',
   oldOnly: ['legacy'],
   newOnly: ['nick'],
-  blob: 'picture',
-  copyBlob: async (sha256) => {
-    if (sha256 === 'missing') throw new Error('it is not there');
-  },
   up: ({ name, ...rest }) => {
     const [first, ...last] = name!.split(' ');
     return { ...rest, first: first!, last: last.join(' ') };
@@ -61,14 +57,5 @@ describe('a mapping', () => {
       { first: 'Eve', last: 'van 1!', nick: 'kept' },
     ]);
     assert.deepEqual((await verify(test.move)).corrupt, []);
-  });
-
-  it('parks a row whose blob does not come', async () => {
-    await test.old.query(
-      "UPDATE people SET picture = 'missing' WHERE id = 1; UPDATE people SET picture = 'there' WHERE id = 2",
-    );
-    assert.deepEqual(await send(), { rows: 1, parked: 1 });
-    const { rows } = await test.old.query('SELECT key, reason FROM strangler.people_parked');
-    assert.deepEqual(rows, [{ key: ['s1', '1'], reason: 'its blob could not be copied: it is not there' }]);
   });
 });

@@ -11,8 +11,8 @@ CREATE TABLE strangler.{{move}}_bucket (
 INSERT INTO strangler.{{move}}_bucket (b, home, epoch) SELECT b, {{first_home}}, 1 FROM generate_series(0, 1023) AS b;
 
 CREATE TABLE strangler.{{move}}_row_state (
-  -- The key columns as texts, in an array.
-  key      jsonb PRIMARY KEY,
+  -- The key columns as texts, a JSON array. Compared by bytes, so that both databases have the keys in one order.
+  key      text COLLATE "C" PRIMARY KEY,
   b        int NOT NULL,
   -- The version: (epoch, n) rises with every write of the key, on whichever side, also over its deletion.
   epoch    bigint NOT NULL,
@@ -26,16 +26,25 @@ CREATE TABLE strangler.{{move}}_row_state (
   -- Buckets the row belonged to since it was last sent (its owner changed). They can't change home before the other side knows that it left.
   left_buckets int[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 80);
+-- Statistics would say of most moments that nothing is dirty, and make the planner walk through all that is, for each single row it looks up.
+ALTER TABLE strangler.{{move}}_row_state ALTER dirty SET STATISTICS 0;
 CREATE INDEX ON strangler.{{move}}_row_state (seq) WHERE dirty;
 CREATE INDEX ON strangler.{{move}}_row_state (b) WHERE dirty;
+CREATE INDEX ON strangler.{{move}}_row_state (key) WHERE dirty AND left_buckets <> '{}';
 
 -- Rows that are dirty here and that the other side could not take.
 CREATE TABLE strangler.{{move}}_parked (
-  key       jsonb PRIMARY KEY,
+  key       text COLLATE "C" PRIMARY KEY,
   b         int NOT NULL,
   reason    text NOT NULL,
   parked_at timestamptz NOT NULL DEFAULT now(),
   retry_at  timestamptz NOT NULL
+);
+
+-- Paths of files that a row named before the sync took it away or gave it another; at the side that keeps files at paths.
+CREATE TABLE strangler.{{move}}_garbage (
+  path  text PRIMARY KEY,
+  since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 CREATE FUNCTION strangler.{{move}}_bucket_of(owner text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -71,7 +80,7 @@ BEGIN
 END $$;
 
 -- Gives a key its next version. {{move}}_enter is asked once more here, as another trigger may have changed the owner after the fence.
-CREATE FUNCTION strangler.{{move}}_bump(row_key jsonb, bucket int, gone boolean, sha text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION strangler.{{move}}_bump(row_key text, bucket int, gone boolean, sha text) RETURNS void LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here bigint := strangler.{{move}}_enter(bucket);
@@ -99,13 +108,11 @@ END $$;
 CREATE FUNCTION strangler.{{move}}_fence() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF current_setting('strangler.sync', true) IS DISTINCT FROM {{name}} THEN
-    IF TG_OP <> 'INSERT' THEN
-      PERFORM strangler.{{move}}_enter(strangler.{{move}}_bucket_of({{old_owner}}));
-    END IF;
-    IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND {{old_owner}} <> {{new_owner}}) THEN
-      PERFORM strangler.{{move}}_enter(strangler.{{move}}_bucket_of({{new_owner}}));
-    END IF;
+  IF TG_OP <> 'INSERT' THEN
+    PERFORM strangler.{{move}}_enter(strangler.{{move}}_bucket_of({{old_owner}}));
+  END IF;
+  IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND {{old_owner}} <> {{new_owner}}) THEN
+    PERFORM strangler.{{move}}_enter(strangler.{{move}}_bucket_of({{new_owner}}));
   END IF;
   IF TG_OP = 'DELETE' THEN
     RETURN OLD;
@@ -116,9 +123,6 @@ END $$;
 CREATE FUNCTION strangler.{{move}}_mark() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF current_setting('strangler.sync', true) = {{name}} THEN
-    RETURN NULL;
-  END IF;
   -- What others can see and a crash may still take back would be sent, and its version then given to another write.
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM set_config('synchronous_commit', 'on', true);
@@ -146,15 +150,23 @@ CREATE FUNCTION strangler.{{move}}_is_home(owner text) RETURNS boolean LANGUAGE 
   SELECT home = {{side}} FROM strangler.{{move}}_bucket WHERE b = strangler.{{move}}_bucket_of(owner)
 $$;
 
-REVOKE ALL ON FUNCTION strangler.{{move}}_enter(int), strangler.{{move}}_bump(jsonb, int, boolean, text) FROM PUBLIC;
+-- Whether what was last written here of a row, named by its key columns, is at the other side too.
+CREATE FUNCTION strangler.{{move}}_is_mirrored(VARIADIC key text[]) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+  SELECT NOT EXISTS (SELECT FROM strangler.{{move}}_row_state s WHERE s.key = to_jsonb($1)::text AND s.dirty)
+      OR EXISTS (SELECT FROM strangler.move WHERE name = {{name}} AND phase = 'complete')
+$$;
+
+REVOKE ALL ON FUNCTION strangler.{{move}}_enter(int), strangler.{{move}}_bump(text, int, boolean, text) FROM PUBLIC;
 GRANT USAGE ON SCHEMA strangler TO PUBLIC;
 
--- Triggers fire by name: the fence comes last, when the others have made the row what it will be.
+-- Triggers fire by name: the fence comes last, when the others have made the row what it will be. What the sync of this move writes passes, without a
+-- call of a function for each row.
 CREATE TRIGGER zz_strangler_{{move}}_fence BEFORE INSERT OR UPDATE OR DELETE ON {{table}}
-  FOR EACH ROW EXECUTE FUNCTION strangler.{{move}}_fence();
+  FOR EACH ROW WHEN (pg_catalog.current_setting('strangler.sync', true) IS DISTINCT FROM {{name}}) EXECUTE FUNCTION strangler.{{move}}_fence();
 -- AFTER: a BEFORE trigger also fires for rows that ON CONFLICT then leaves alone.
 CREATE TRIGGER zz_strangler_{{move}}_mark AFTER INSERT OR UPDATE OR DELETE ON {{table}}
-  FOR EACH ROW EXECUTE FUNCTION strangler.{{move}}_mark();
+  FOR EACH ROW WHEN (pg_catalog.current_setting('strangler.sync', true) IS DISTINCT FROM {{name}}) EXECUTE FUNCTION strangler.{{move}}_mark();
 CREATE TRIGGER zz_strangler_{{move}}_no_truncate BEFORE TRUNCATE ON {{table}}
   FOR EACH STATEMENT EXECUTE FUNCTION strangler.{{move}}_no_truncate();
 ALTER TABLE {{table}} ENABLE ALWAYS TRIGGER zz_strangler_{{move}}_fence, ENABLE ALWAYS TRIGGER zz_strangler_{{move}}_mark,

@@ -16,7 +16,7 @@ export function lockClass(move: string): number {
 export function objectsSql(description: MoveDescription, side: Pick<Side, 'name' | 'table'>): string {
   const { name, key, owner, blob, sides } = description;
   const keyOf = (row: string): string =>
-    `jsonb_build_array(${key.map((column) => `${row}.${quote(column)}::text`).join(', ')})`;
+    `jsonb_build_array(${key.map((column) => `${row}.${quote(column)}::text`).join(', ')})::text`;
   const values: Record<string, string> = {
     move: name,
     name: literal(name),
@@ -28,20 +28,19 @@ export function objectsSql(description: MoveDescription, side: Pick<Side, 'name'
     old_key: keyOf('OLD'),
     new_owner: `NEW.${quote(owner)}::text`,
     old_owner: `OLD.${quote(owner)}::text`,
-    new_blob: blob ? `NEW.${quote(blob)}::text` : 'NULL',
+    new_blob: blob ? `NEW.${quote(blob.sha256)}::text` : 'NULL',
     is_old_row: key.map((column) => `t.${quote(column)} = OLD.${quote(column)}`).join(' AND '),
   };
   return TEMPLATE.replaceAll(/\{\{(\w+)\}\}/g, (_, word: string) => values[word]!);
 }
 
-/** The SQL that takes the move's objects away again. */
+/** The SQL that takes the move's objects away again; its row in strangler.move stays. */
 export function dropObjectsSql(name: string, side: Pick<Side, 'table'>): string {
   const triggers = ['fence', 'mark', 'no_truncate']
     .map((what) => `DROP TRIGGER IF EXISTS zz_strangler_${name}_${what} ON ${side.table};`)
     .join('\n');
   return `${triggers}
-    DROP FUNCTION IF EXISTS strangler.${name}_fence(), strangler.${name}_mark(), strangler.${name}_no_truncate(), strangler.${name}_is_home(text),
-      strangler.${name}_bump(jsonb, int, boolean, text), strangler.${name}_enter(int), strangler.${name}_bucket_of(text);
-    DROP TABLE IF EXISTS strangler.${name}_bucket, strangler.${name}_row_state, strangler.${name}_parked;
-    DELETE FROM strangler.move WHERE name = ${literal(name)};`;
+    DROP FUNCTION IF EXISTS strangler.${name}_fence(), strangler.${name}_mark(), strangler.${name}_no_truncate(), strangler.${name}_is_home(text), strangler.${name}_is_mirrored(text[]),
+      strangler.${name}_bump(text, int, boolean, text), strangler.${name}_enter(int), strangler.${name}_bucket_of(text);
+    DROP TABLE IF EXISTS strangler.${name}_bucket, strangler.${name}_row_state, strangler.${name}_parked, strangler.${name}_garbage;`;
 }

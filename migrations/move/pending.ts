@@ -18,11 +18,14 @@ export interface Pending {
 /** Which rows: buckets from `first` to `last`, or all that the handover of one bucket waits for. */
 export type Scope = { readonly first: number; readonly last: number } | { readonly bucket: number };
 
-/** The condition on `s`, a row_state. A row that left the bucket counts: the other side still has it there. */
-export function scopeSql(scope: Scope): string {
-  return 'bucket' in scope
-    ? `(s.b = ${scope.bucket} OR s.left_buckets @> ARRAY[${scope.bucket}])`
-    : `s.b BETWEEN ${scope.first} AND ${scope.last}`;
+/**
+ * The dirty states of a scope, a query; $1 is the bucket, if it is one. A row that left a bucket counts: the other side still has it there. Each branch has an index of its own, which is small
+ * whatever waits besides. Many buckets are not looked up by the index of buckets (`+ 0`): the oldest rows are wanted, and that of `seq` has them in this order.
+ */
+export function dirtySql(name: string, scope: Scope): string {
+  const states = `SELECT s.* FROM strangler.${name}_row_state s WHERE s.dirty`;
+  if (!('bucket' in scope)) return `${states} AND s.b + 0 BETWEEN ${scope.first} AND ${scope.last}`;
+  return `${states} AND s.b = $1 UNION ALL ${states} AND s.left_buckets <> '{}' AND s.left_buckets @> ARRAY[$1::int] AND s.b <> $1`;
 }
 
 /**
@@ -39,11 +42,13 @@ export async function readPending(
     [string, number, string, string, boolean, string | null, ...(string | null)[]]
   >({
     text: `
-      SELECT s.key::text, s.b, s.epoch::text, s.n::text, s.deleted, s.blob_sha, ${contentSql(key, side)}
-      FROM strangler.${name}_row_state s LEFT JOIN ${side.table} t ON NOT s.deleted AND ${keySql(key, side, 's.key')}
-      WHERE s.dirty AND ${scopeSql(scope)}
-        AND NOT EXISTS (SELECT FROM strangler.${name}_parked p WHERE p.key = s.key AND p.retry_at > clock_timestamp())
-      ORDER BY s.seq LIMIT ${limit}`,
+      SELECT s.key, s.b, s.epoch::text, s.n::text, s.deleted, s.blob_sha, ${contentSql(key, side)}
+      FROM (
+        SELECT * FROM (${dirtySql(name, scope)}) s
+        WHERE NOT EXISTS (SELECT FROM strangler.${name}_parked p WHERE p.key = s.key AND p.retry_at > clock_timestamp())
+        ORDER BY s.seq LIMIT ${limit}
+      ) s ${withContentSql(key, side, 'NOT s.deleted')} ORDER BY s.seq`,
+    values: 'bucket' in scope ? [scope.bucket] : [],
     rowMode: 'array',
   });
   return rows.map(([key, b, epoch, n, deleted, blob, exists, ...texts]) => ({
@@ -56,6 +61,10 @@ export async function readPending(
     row: exists === null ? null : rowOf(side, texts),
   }));
 }
+
+/** Joins the rows `t` of states `s`, each by its key: that there are few of them is what the planner can't know. */
+export const withContentSql = (key: readonly string[], side: Side, on = 'true'): string =>
+  `LEFT JOIN LATERAL (SELECT t.* FROM ${side.table} t WHERE ${keySql(key, side, 's.key::jsonb')} OFFSET 0) t ON ${on}`;
 
 /** Select list: the first key column, which tells whether there is a row `t`, then all that travel. */
 export const contentSql = (key: readonly string[], { columns }: Side): string =>

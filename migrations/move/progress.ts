@@ -1,25 +1,40 @@
 import { BUCKETS } from './bucket.ts';
 import type { MoveDescription } from './description.ts';
 import { readHomes } from './homes.ts';
+import { readParked, type Parked } from './parked.ts';
 import { readRecord } from './record.ts';
 import type { Phase } from './phase.ts';
 import type { Move, Side } from './side.ts';
 
 export interface Progress {
   readonly name: string;
+  readonly sides: MoveDescription['sides'];
   readonly phase: Phase;
   /** Wanted share of the buckets at the new side, and those that are there. */
   readonly percent: number;
-  readonly buckets: { readonly all: number; readonly atNew: number; readonly moving: number };
+  readonly buckets: {
+    readonly all: number;
+    readonly atOld: number;
+    readonly atNew: number;
+    readonly moving: number;
+  };
   /** Rows the databases estimate in the old table; of these, backfilled so far is all that has a state. */
   readonly rows: { readonly all: number; readonly known: number };
   /** Per direction, named by where the rows come from: rows waiting, and the age of the oldest live one in milliseconds. */
   readonly waiting: Readonly<
     Record<string, { readonly rows: number; readonly lag: number; readonly parked: number }>
   >;
+  /** The rows that have been parked for longest, a hundred at most. */
+  readonly parked: readonly Parked[];
+  /** Milliseconds since the last verification that found nothing; null when there was none. */
   readonly verifiedAgo: number | null;
   readonly corrupt: string | null;
 }
+
+/** Rows of state that are always counted; of more, once they are backfilled, what the database estimates is told: counting them each second would cost more than the move. */
+const EXACT = 100_000;
+/** Parked rows that are told one by one. */
+const TOLD = 100;
 
 /** Rows waiting to be sent, counted up to a limit. */
 export async function countBacklog(
@@ -43,16 +58,20 @@ export async function readProgress(move: Move): Promise<Progress> {
   );
   const { rows } = await from.pool.query<{ all: number; known: number }>(
     `SELECT greatest((SELECT reltuples FROM pg_class WHERE oid = $1::regclass), 0)::float8 AS all,
-            (SELECT count(*) FROM strangler.${description.name}_row_state WHERE NOT deleted)::float8 AS known`,
-    [from.table],
+            CASE WHEN $2 OR estimate < ${EXACT} THEN (SELECT count(*) FROM strangler.${description.name}_row_state WHERE NOT deleted)
+                 ELSE estimate END::float8 AS known
+     FROM pg_stat_get_live_tuples('strangler.${description.name}_row_state'::regclass) AS estimate`,
+    [from.table, phase === 'backfill'],
   );
   return {
     name: description.name,
+    sides: { from: from.name, to: to.name },
     phase,
     percent,
-    buckets: { all: BUCKETS, atNew, moving },
+    buckets: { all: BUCKETS, atOld: Math.max(0, BUCKETS - atNew - moving), atNew, moving },
     rows: { all: Math.max(rows[0]!.all, rows[0]!.known), known: rows[0]!.known },
     waiting: Object.fromEntries(waiting),
+    parked: waiting.some(([, { parked }]) => parked > 0) ? await readParked(move, TOLD) : [],
     verifiedAgo,
     corrupt,
   };

@@ -1,9 +1,11 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { BUCKETS } from './bucket.ts';
 import { handOver, Refused, type HandoverOptions } from './handover.ts';
 import { readHomes } from './homes.ts';
 import { isRamping } from './phase.ts';
 import { advance, readRecord, wantPercent } from './record.ts';
 import type { Move } from './side.ts';
+import { takeTurn } from './turn.ts';
 
 export interface RampOptions extends HandoverOptions {
   /** Buckets handed over at a time. Default 2. */
@@ -14,28 +16,51 @@ export interface RampOptions extends HandoverOptions {
 
 /** Buckets after which the wanted share is looked up again. */
 const SOME = 16;
+/** Milliseconds between two looks while another process hands over. */
+const LOOK = 50;
 
 export interface Brought {
   /** Buckets that were not where they are wanted before this. */
   readonly left: number;
   readonly atNew: number;
+  /** Whether it was our turn. */
+  readonly isOurs: boolean;
   /** Why some stayed where they are. */
   readonly failures: readonly string[];
 }
 
-/** Hands some of the buckets over that are not where a share wants them. */
+/**
+ * Hands buckets over that are not where a share wants them, for about a second, unless another process is doing so: more of them at once would only wait for each
+ * other. After each handover a mover rests for as long as that took, so that on a busy machine there is room for the writers.
+ */
 export async function bringSome(move: Move, percent: number, options: RampOptions = {}): Promise<Brought> {
-  const { misplaced, atNew } = await readHomes(move, percent);
-  const some = misplaced.slice(0, SOME);
   const failures = new Set<string>();
-  const work = async (): Promise<void> => {
-    for (let next = some.shift(); next && !options.signal?.aborted; next = some.shift())
-      await handOver(move, next.b, next.toNew ? move.to : move.from, options).catch(
-        (error: Error) => void failures.add(error.message),
-      );
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, ...(options.signal ? [options.signal] : [])]);
+  const bring = async (): Promise<boolean> => {
+    const { misplaced } = await readHomes(move, percent);
+    // Not from what was wanted a while ago: `reverse` has to count at once.
+    if (misplaced.length === 0 || failures.size > 0 || (await readRecord(move)).percent !== percent)
+      over.abort();
+    const some = misplaced.slice(0, SOME);
+    const mover = async (): Promise<void> => {
+      for (let next = some.shift(); next && !signal.aborted; next = some.shift()) {
+        const began = performance.now();
+        await handOver(move, next.b, next.toNew ? move.to : move.from, options).catch(
+          (error: Error) => void failures.add(error.message),
+        );
+        await wait(performance.now() - began, undefined, { signal }).catch(() => undefined);
+      }
+    };
+    await Promise.all(Array.from({ length: options.movers ?? 2 }, mover));
+    return true;
   };
-  await Promise.all(Array.from({ length: options.movers ?? 2 }, work));
-  return { left: misplaced.length, atNew, failures: [...failures] };
+  const { misplaced } = await readHomes(move, percent);
+  const isOurs =
+    misplaced.length > 0 &&
+    (await takeTurn(`${move.description.name} ramp`, move.from, 0, bring, { pause: 0, signal }));
+  const now = await readHomes(move, percent);
+  return { left: now.misplaced.length, atNew: now.atNew, isOurs, failures: [...failures] };
 }
 
 /**
@@ -54,14 +79,23 @@ export async function rampTo(
   if (!Number.isInteger(percent) || percent < 0 || percent > 100)
     throw new Refused(`${percent} is no share; it is a whole number from 0 to 100`);
   const { name } = move.description;
-  const { phase } = await readRecord(move);
-  if (!isRamping(phase))
-    throw new Refused(`${name} is in the phase ${phase}; buckets change their home in ramp and soak`);
+  const { phase, corrupt } = await readRecord(move);
+  if (phase === 'complete')
+    throw new Refused(
+      `${name} is complete, nothing is sent back any more; the way back: strangler move contract ${name}, then strangler move start ${name} --swapped, run and ramp`,
+    );
+  // Before that nothing has left, so the way back is done.
+  if (!isRamping(phase) && percent > 0)
+    throw new Refused(
+      `${name} is in the phase ${phase}; buckets change their home when all is copied and verified, which strangler move run ${name} does`,
+    );
+  if (corrupt && percent > 0)
+    throw new Refused(`no bucket of ${name} changes its home while the sides differ: ${corrupt}`);
   await wantPercent(move, percent);
   if (percent < 100) await advance(move, 'left');
   let fewest = Infinity;
   for (let since = Date.now(); !options.signal?.aborted;) {
-    const { left, atNew, failures } = await bringSome(move, percent, options);
+    const { left, atNew, isOurs, failures } = await bringSome(move, percent, options);
     onStep?.(atNew);
     if (left === 0) break;
     if ((await readRecord(move)).percent !== percent)
@@ -71,7 +105,12 @@ export async function rampTo(
       since = Date.now();
     }
     if (Date.now() - since > patience)
-      throw new Refused(failures[0] ?? `${left} of ${BUCKETS} buckets do not come to where they are wanted`);
+      throw new Refused(
+        failures[0] ??
+          `${left} of ${BUCKETS} buckets do not come to where they are wanted; strangler move run ${name} says why`,
+      );
+    // A runner does it, and we look on.
+    if (!isOurs) await wait(LOOK, undefined, options).catch(() => undefined);
   }
   if (percent === 100 && !options.signal?.aborted) await advance(move, 'arrived');
 }

@@ -16,11 +16,11 @@ export interface MoveRecord {
 export class NotStarted extends Error {}
 
 /** Throws `NotStarted`. */
-export async function readRecord({ description: { name }, from }: Move): Promise<MoveRecord> {
+export async function readRecord({ description: { name }, from, to }: Move): Promise<MoveRecord> {
   const missing = new NotStarted(`the move ${name} has not started: strangler move start ${name}`);
   const { rows } = await from.pool
-    .query<MoveRecord>(
-      `SELECT phase, percent, backfilled_at IS NOT NULL AS "isBackfilled", corrupt,
+    .query<MoveRecord & { startsAt: string }>(
+      `SELECT phase, percent, starts_at AS "startsAt", backfilled_at IS NOT NULL AS "isBackfilled", corrupt,
               (extract(epoch FROM clock_timestamp() - verified_at) * 1000)::float8 AS "verifiedAgo"
        FROM strangler.move WHERE name = $1`,
       [name],
@@ -29,6 +29,12 @@ export async function readRecord({ description: { name }, from }: Move): Promise
       throw error.code === '42P01' ? missing : error;
     });
   if (!rows[0]) throw missing;
+  if (rows[0].phase === 'contracted') {
+    const isHere = rows[0].startsAt === to.name;
+    throw new NotStarted(
+      `the move ${name} is over, and the rows are at ${isHere ? from.name : to.name}; the other way: strangler move start ${name}${isHere ? '' : ' --swapped'}`,
+    );
+  }
   return rows[0];
 }
 
@@ -53,4 +59,22 @@ export async function advance(move: Move, event: PhaseEvent): Promise<Phase | un
 /** Says which share of the buckets is to be at the new side; the runners bring it about. */
 export async function wantPercent({ description: { name }, from }: Move, percent: number): Promise<void> {
   await from.pool.query('UPDATE strangler.move SET percent = $2 WHERE name = $1', [name, percent]);
+}
+
+/**
+ * Takes away what a verification found, in both databases: a person has acted. Answers what it was; null when nothing was recorded. No bucket changes its home
+ * before the next verification has come out clean.
+ */
+export async function clearCorrupt({ description: { name }, from, to }: Move): Promise<string | null> {
+  let said: string | null = null;
+  for (const { pool } of [to, from]) {
+    const { rows } = await pool.query<{ corrupt: string }>(
+      `UPDATE strangler.move m SET corrupt = NULL, verified_at = NULL
+       FROM (SELECT name, corrupt FROM strangler.move WHERE name = $1 FOR UPDATE) before
+       WHERE m.name = before.name AND before.corrupt IS NOT NULL RETURNING before.corrupt`,
+      [name],
+    );
+    said = rows[0]?.corrupt ?? said;
+  }
+  return said;
 }

@@ -1,30 +1,35 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { backfillChunk } from './backfill.ts';
+import { backfillChunk, clearUp } from './backfill.ts';
 import { BUCKETS } from './bucket.ts';
 import { readShape } from './columns.ts';
-import { Refused, settle, unsettled } from './handover.ts';
+import { collectOne } from './garbage.ts';
+import { Refused } from './handover.ts';
+import { leaseIds } from './ids.ts';
 import { isRamping, isSyncing } from './phase.ts';
 import { countBacklog } from './progress.ts';
 import { bringSome, type RampOptions } from './ramp.ts';
 import { advance, NotStarted, readRecord, type MoveRecord } from './record.ts';
 import type { Move } from './side.ts';
 import { syncOnce } from './sync.ts';
+import { takeTurn } from './turn.ts';
 import { verify } from './verify.ts';
 
 export interface RunOptions extends RampOptions {
   readonly signal: AbortSignal;
   /** Gets what went wrong and is tried again. Default: nobody. */
   readonly log?: (line: string) => void;
-  /** Workers for each direction; each has its share of the buckets. Default 2. */
+  /** Workers for each direction; each has its share of the buckets, and two connections at its source. Default 2. */
   readonly workers?: number;
-  /** Milliseconds between two looks for rows when there were none. Default 10. */
+  /** Milliseconds between two looks for rows when there were few. Default 10. */
   readonly pause?: number;
-  /** Rows the backfill marks at once. Default 1,000. */
+  /** Rows the backfill marks at once. Default 2,000. */
   readonly chunk?: number;
-  /** Rows waiting to be sent above which the backfill waits. Default 5,000. */
+  /** Rows waiting to be sent above which the backfill waits. Default 10,000. */
   readonly backlog?: number;
   /** Milliseconds between two verifications. Default 10 minutes; the precondition of a handover is an hour. */
   readonly verifyEvery?: number;
+  /** Milliseconds a file stays after the sync took its row away. Default 10 minutes. */
+  readonly grace?: number;
 }
 
 /** Milliseconds until something that failed is tried again. */
@@ -37,6 +42,9 @@ const AFTER_FAILURE = 200;
  */
 export async function run(move: Move, options: RunOptions): Promise<void> {
   const { log = () => {}, workers = 2, pause = 10 } = options;
+  // Who holds one connection and waits for a second needs somebody who gives one back.
+  if (move.from.pool.options.max < 2 * workers + 2)
+    throw new Error(`${workers} workers need ${2 * workers + 2} connections to each database`);
   let record = await look(move);
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
@@ -68,6 +76,15 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
     }),
     loop('backfill', 100, () => backfill(move, record, options)),
     loop('verify', 100, () => verifyWhenDue(move, record, options)),
+    loop('ids', 100, async () => {
+      await leaseIds(move);
+      return false;
+    }),
+    loop('garbage', 1000, async () => {
+      const { grace = 600_000 } = options;
+      const more = [from, to].map((side) => collectOne(description, side, grace));
+      return (await Promise.all(more)).some(Boolean);
+    }),
     loop('ramp', 100, () => ramp(move, record, options, log)),
     ...Array.from({ length: workers }, (_, index) => {
       const scope = {
@@ -75,17 +92,16 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
         last: Math.ceil(((index + 1) * BUCKETS) / workers) - 1,
       };
       return [
-        loop(
-          `${from.name} to ${to.name}`,
-          pause,
-          async () => (await syncOnce(description, from, to, scope, options)).rows > 0,
-        ),
-        loop(
-          `${to.name} to ${from.name}`,
-          pause,
-          async () => (await syncOnce(description, to, from, scope, options)).rows > 0,
-        ),
-      ];
+        [from, to],
+        [to, from],
+      ].map(([source, target]) => {
+        // What comes in while a few rows are sent waits for the pause: one by one they would cost the databases ten times as much.
+        const send = async (): Promise<boolean> =>
+          (await syncOnce(description, source!, target!, scope, options)).isFull;
+        return loop(`${source!.name} to ${target!.name}`, 100, () =>
+          takeTurn(description.name, source!, scope.first, send, { pause, signal }),
+        );
+      });
     }).flat(),
   ];
   try {
@@ -122,12 +138,14 @@ async function look(move: Move): Promise<MoveRecord> {
 async function backfill(
   move: Move,
   record: MoveRecord,
-  { chunk = 1000, backlog = 5000 }: RunOptions,
+  { chunk = 2000, backlog = 10_000 }: RunOptions,
 ): Promise<boolean> {
   if (record.phase !== 'backfill') return false;
   if (record.isBackfilled) {
     // What is verified first is what has arrived.
-    if ((await countBacklog(move.description, move.from, 1)) === 0) await advance(move, 'backfilled');
+    if ((await countBacklog(move.description, move.from, 1)) > 0) return false;
+    await Promise.all([move.from, move.to].map((side) => clearUp(move.description, side)));
+    await advance(move, 'backfilled');
     return false;
   }
   if ((await countBacklog(move.description, move.from, backlog)) >= backlog) return false;
@@ -154,13 +172,12 @@ async function ramp(
   options: RunOptions,
   log: (line: string) => void,
 ): Promise<boolean> {
-  for (const b of await unsettled(move)) await settle(move, b, options);
   if (!isRamping(phase)) return false;
   // Not from what was looked up a while ago: `reverse` has to count at once.
   const { percent } = await readRecord(move);
-  const { left, atNew, failures } = await bringSome(move, percent, options);
+  const { left, atNew, isOurs, failures } = await bringSome(move, percent, options);
   if (percent < 100) await advance(move, 'left');
   else if (atNew === BUCKETS) await advance(move, 'arrived');
   if (failures.length > 0) log(`ramp: ${failures[0]}`);
-  return left > 0 && failures.length === 0;
+  return isOurs && left > 0 && failures.length === 0;
 }

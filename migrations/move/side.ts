@@ -1,5 +1,9 @@
 import pg from 'pg';
-import { checkDescription, type MoveDescription, type Row } from './description.ts';
+import { checkDescription, swapped, type MoveDescription, type Row } from './description.ts';
+import type { BlobFolders } from './blobs.ts';
+import { blobsAt, type SideBlobs } from './side-blobs.ts';
+import { uncollected } from './uncollected.ts';
+import { PreparingClient } from './prepared.ts';
 import { readShape, type Column } from './columns.ts';
 
 /** One of the two databases of a move. */
@@ -14,6 +18,8 @@ export interface Side {
   readonly fingerprint: string;
   /** Its row for a row of the other side. */
   readonly adopt: (row: Row) => Row;
+  /** Of a move with blobs. */
+  readonly blobs?: SideBlobs | undefined;
 }
 
 /** A move with its databases open. */
@@ -28,47 +34,76 @@ export interface Move {
 export interface OpenOptions {
   readonly from: string;
   readonly to: string;
-  /** Connections to each database at most. Default 8. */
+  /** Connections to each database at most. Default 12. */
   readonly connections?: number;
+  /** Where the files are; needed when the description has blobs. */
+  readonly blobs?: BlobFolders | undefined;
+  /** For a start: the way it is to go, the other way round after the move was completed and contracted. Without, the way it was started. */
+  readonly swapped?: boolean;
 }
 
 /**
  * What makes a value's text the same in every session, and lets no name be taken for another. `idle_in_transaction_session_timeout` ends the
- * transaction of a process that was stopped in the middle of it, so that it holds no fence for longer.
+ * transaction of a process that was stopped in the middle of it, so that it holds no fence for longer. Statements here look a few rows up by their keys; of tables
+ * that are filled as fast as these the planner knows too little to see that.
  */
 const SESSION = `SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex';
-  SET extra_float_digits = 1; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = '10s'; SET lc_monetary = 'C'; SET xmloption = 'content'`;
+  SET extra_float_digits = 1; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = '10s'; SET lc_monetary = 'C'; SET xmloption = 'content';
+  SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off;
+  SET enable_seqscan = off`;
 
-/** Opens both databases and reads the tables' columns. Throws when one can't be reached or a table is missing. */
-export async function openMove(description: MoveDescription, options: OpenOptions): Promise<Move> {
-  checkDescription(description);
-  const { sides, newOnly = [], oldOnly = [], up, down } = description;
-  const pools = [options.from, options.to].map((url) => openPool(url, options.connections ?? 8));
-  const close = async (): Promise<void> => void (await Promise.all(pools.map((pool) => pool.end())));
-  const open = async (
-    name: string,
-    url: string,
-    pool: pg.Pool,
-    table: string,
-    without: readonly string[],
-    adopt: (row: Row) => Row,
-  ): Promise<Side> => {
-    const shape = await readShape(pool, table).catch((error: Error) => {
-      throw new Error(`${name}: ${error.message}`, { cause: error });
-    });
-    return {
-      ...shape,
+/**
+ * Opens both databases and reads the tables' columns. A move that was started the other way round is opened so. Throws when a database can't be reached or a
+ * table is missing.
+ */
+export async function openMove(described: MoveDescription, options: OpenOptions): Promise<Move> {
+  const { sides } = checkDescription(described);
+  const pools = new Map(
+    [[sides.from, options.from] as const, [sides.to, options.to] as const].map(([name, url]) => [
       name,
-      url,
-      pool,
-      adopt,
-      columns: shape.columns.filter((c) => !without.includes(c.name)),
-    };
-  };
+      openPool(url, options.connections ?? 12),
+    ]),
+  );
+  const close = async (): Promise<void> =>
+    void (await Promise.all([...pools.values()].map((pool) => pool.end())));
   try {
+    const started = await startOf(described.name, pools);
+    const wanted = options.swapped === undefined ? undefined : sides[options.swapped ? 'to' : 'from'];
+    if (wanted && started && (started.isOver ? started.at === wanted : started.at !== wanted))
+      throw new Error(
+        started.isOver
+          ? `${described.name} has moved away from ${wanted} already`
+          : `${described.name} has started at ${started.at}: complete it, then contract it, before it goes the other way`,
+      );
+    const startsAt = wanted ?? (started?.isOver === false ? started.at : sides.from);
+    const description = startsAt === sides.to ? swapped(described) : described;
+    const { fromTable, toTable, newOnly = [], oldOnly = [], up = same, down = same } = description;
+    // Of the side that keeps blobs by their hash: there its collector asks.
+    const owner = description.blob?.pathsAt === sides.from ? sides.to : sides.from;
+    const blobs = options.blobs && { ...options.blobs, uncollected: uncollected(pools.get(owner)!) };
+    const urls = { [sides.from]: options.from, [sides.to]: options.to };
+    const open = async (
+      name: string,
+      table: string,
+      without: readonly string[],
+      adopt: Mapping,
+    ): Promise<Side> => {
+      const shape = await readShape(pools.get(name)!, table).catch((error: Error) => {
+        throw new Error(`${name}: ${error.message}`, { cause: error });
+      });
+      return {
+        ...shape,
+        name,
+        url: urls[name]!,
+        pool: pools.get(name)!,
+        adopt,
+        columns: shape.columns.filter((column) => !without.includes(column.name)),
+        blobs: blobsAt(description, blobs, name, name === description.sides.from ? up : down),
+      };
+    };
     const [from, to] = await Promise.all([
-      open(sides.from, options.from, pools[0]!, description.fromTable, oldOnly, down ?? ((row) => row)),
-      open(sides.to, options.to, pools[1]!, description.toTable, newOnly, up ?? ((row) => row)),
+      open(description.sides.from, fromTable, oldOnly, down),
+      open(description.sides.to, toTable, newOnly, up),
     ]);
     return { description, from, to, close };
   } catch (error) {
@@ -77,10 +112,34 @@ export async function openMove(description: MoveDescription, options: OpenOption
   }
 }
 
+type Mapping = (row: Row) => Row;
+const same: Mapping = (row) => row;
+
+/** The side a move started at, and whether it was contracted since; undefined when it has not started. */
+async function startOf(
+  name: string,
+  pools: ReadonlyMap<string, pg.Pool>,
+): Promise<{ at: string; isOver: boolean } | undefined> {
+  for (const [side, pool] of pools) {
+    const { rows } = await pool
+      .query<{ at: string; isOver: boolean }>(
+        `SELECT starts_at AS at, phase = 'contracted' AS "isOver" FROM strangler.move WHERE name = $1`,
+        [name],
+      )
+      .catch((error: Error & { code?: string }) => {
+        if (error.code === '42P01') return { rows: [] };
+        throw new Error(`${side}: ${error.message}`, { cause: error });
+      });
+    if (rows[0]) return rows[0];
+  }
+  return undefined;
+}
+
 function openPool(connectionString: string, max: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     max,
+    Client: PreparingClient,
     application_name: 'strangler-move',
     async onConnect(client) {
       // A server that goes away is told by the query that needed it; without listeners it would end the process.
@@ -92,17 +151,21 @@ function openPool(connectionString: string, max: number): pg.Pool {
   return pool;
 }
 
-/** Runs `work` in one transaction of a side, under a limit in milliseconds for each wait for a lock. Rolls back when it throws. */
+/**
+ * Runs `work` in one transaction of a side, under a limit in milliseconds for each wait for a lock. Rolls back when it throws. `first`: statements without
+ * results that go with BEGIN, in one round trip.
+ */
 export async function transaction<T>(
   side: Pick<Side, 'pool'>,
   lockTimeout: number,
   work: (client: pg.PoolClient) => Promise<T>,
+  first = '',
 ): Promise<T> {
   const client = await side.pool.connect();
   let broken: Error | undefined;
   try {
     await client.query(
-      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${Math.trunc(lockTimeout)}`,
+      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${Math.trunc(lockTimeout)}; ${first}`,
     );
     const result = await work(client);
     await client.query('COMMIT');

@@ -1,8 +1,10 @@
 import { migrate } from '../migrate.ts';
-import { dropObjectsSql, objectsSql } from './objects.ts';
+import { objectsSql } from './objects.ts';
+import { leaseIds } from './ids.ts';
+import type { MoveDescription } from './description.ts';
 import { transaction, type Move, type Side } from './side.ts';
 
-/** Types of key columns whose text is the same in every session, and for equal values. */
+/** Types of keys and owners whose text is the same in every session, and for equal values. */
 const KEY_TYPES = ['smallint', 'integer', 'bigint', 'uuid', 'text', 'character varying'];
 
 /** Milliseconds `start` waits for open transactions that wrote the table, during which further writes wait too. */
@@ -21,9 +23,11 @@ export async function start(move: Move): Promise<void> {
       await client.query('SELECT pg_advisory_xact_lock(hashtext($1))', [
         `strangler.move.${description.name}`,
       ]);
-      const { rowCount } = await client.query('SELECT FROM strangler.move WHERE name = $1', [
-        description.name,
-      ]);
+      const { rowCount } = await client.query(
+        `WITH over AS (DELETE FROM strangler.move WHERE name = $1 AND phase = 'contracted')
+         SELECT FROM strangler.move WHERE name = $1 AND phase <> 'contracted'`,
+        [description.name],
+      );
       if (rowCount! > 0) return;
       if (side === to) {
         const { rowCount } = await client.query(`SELECT FROM ${to.table} LIMIT 1`);
@@ -34,17 +38,20 @@ export async function start(move: Move): Promise<void> {
       }
       await client.query(objectsSql(description, side));
       await client.query(
-        `INSERT INTO strangler.move (name, side, other, phase, fingerprint, backfilled_at) VALUES ($1, $2, $3, 'backfill', $4, $5)`,
+        `INSERT INTO strangler.move (name, side, other, starts_at, phase, fingerprint, backfilled_at) VALUES ($1, $2, $3, $4, 'backfill', $5, $6)`,
         [
           description.name,
           side.name,
           (side === from ? to : from).name,
+          from.name,
           side.fingerprint,
           side === to ? new Date() : null,
         ],
       );
     });
   }
+  // The new side may add rows as soon as it is the home of any.
+  await leaseIds(move);
 }
 
 /** Takes the columns as they are now, at both sides, for those the move goes on with; `run` stops when they are others. */
@@ -58,24 +65,24 @@ export async function acceptColumns(move: Move): Promise<void> {
   }
 }
 
-/** Takes the move's objects away from one side. The table stays as it is. */
-export async function removeObjects({ description }: Move, side: Side): Promise<void> {
-  await transaction(side, LOCK_TIMEOUT, (client) => client.query(dropObjectsSql(description.name, side)));
-}
+/** The columns of a side that its blobs are found by. */
+const blobColumns = ({ blob }: MoveDescription, { name }: Side): string[] =>
+  blob ? [blob.sha256, ...(name === blob.pathsAt ? [blob.path] : [])] : [];
 
 async function checkTable({ description, from, to }: Move, side: Side): Promise<void> {
   const { name, key, owner } = description;
   const wrong = (what: string): never => {
     throw new Error(`${name}: ${side.table} of ${side.name}: ${what}`);
   };
-  for (const column of [...key, owner, ...(description.blob ? [description.blob] : [])])
+  for (const column of [...key, owner, ...blobColumns(description, side)])
     if (!side.columns.some((candidate) => candidate.name === column))
       wrong(`there is no column ${column} that travels`);
-  for (const column of key) {
-    const { type } = side.columns.find((candidate) => candidate.name === column)!;
-    if (!KEY_TYPES.includes(type)) wrong(`${column} is of type ${type}; a key is ${KEY_TYPES.join(', ')}`);
-    const other = (side === from ? to : from).columns.find((candidate) => candidate.name === column);
-    if (other && other.type !== type) wrong(`${column} is of type ${type} here and ${other.type} there`);
+  const [types, others] = await Promise.all([baseTypes(side), baseTypes(side === from ? to : from)]);
+  for (const column of [...key, owner]) {
+    const [type, other] = [types[column]!, others[column]];
+    if (!KEY_TYPES.includes(type))
+      wrong(`${column} is of type ${type}; a key or an owner is ${KEY_TYPES.join(', ')}`);
+    if (other && other !== type) wrong(`${column} is of type ${type} here and ${other} there`);
   }
   const { rows } = await side.pool.query<{ notNull: string[]; unique: string[][] }>(
     `SELECT (SELECT coalesce(json_agg(attname), '[]') FROM pg_attribute WHERE attrelid = $1::regclass AND attnotnull) AS "notNull",
@@ -87,4 +94,14 @@ async function checkTable({ description, from, to }: Move, side: Side): Promise<
   for (const column of [...key, owner]) if (!notNull.includes(column)) wrong(`${column} must be NOT NULL`);
   if (!unique.some((columns) => columns.join() === key.toSorted().join()))
     wrong(`it needs a primary key or unique constraint on (${key.join(', ')}), not deferrable`);
+}
+
+/** Column → its type, below a domain. */
+async function baseTypes(side: Side): Promise<Record<string, string>> {
+  const { rows } = await side.pool.query<{ types: Record<string, string> }>(
+    `SELECT json_object_agg(a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)) AS types
+     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped`,
+    [side.table],
+  );
+  return rows[0]!.types;
 }

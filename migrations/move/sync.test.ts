@@ -47,7 +47,7 @@ describe('the sync', () => {
     await test.old.query(AWKWARD);
     await start(test.move);
     assert.equal(await backfill(3), 4);
-    assert.deepEqual(await send(), { rows: 4, parked: 0 });
+    assert.deepEqual(await send(), { rows: 4, parked: 0, isFull: false });
     await same();
     await test.old.query(
       "UPDATE things SET word = word || '!', at = at - interval '1 microsecond', ratio = -ratio",
@@ -114,11 +114,11 @@ describe('the sync', () => {
     await test.old.query(
       "INSERT INTO things (id, owner, word) VALUES (1, 1, 'good'), (2, 1, 'bad'), (3, 1, 'good')",
     );
-    assert.deepEqual(await send(), { rows: 2, parked: 1 });
+    assert.deepEqual(await send(), { rows: 2, parked: 1, isFull: false });
     const { rows } = await test.old.query('SELECT key, reason FROM strangler.things_parked');
-    assert.deepEqual(rows[0].key, ['2']);
+    assert.deepEqual(rows[0].key, '["2"]');
     assert.match(rows[0].reason, /violates check constraint/);
-    assert.deepEqual(await send(), { rows: 0, parked: 1 });
+    assert.deepEqual(await send(), { rows: 0, parked: 1, isFull: false });
     await test.old.query("UPDATE things SET word = 'good' WHERE id = 2");
     await send();
     assert.equal((await test.old.query('SELECT FROM strangler.things_parked')).rowCount, 0);
@@ -129,7 +129,7 @@ describe('the sync', () => {
     await start(test.move);
     await test.young.query('ALTER TABLE things ALTER short TYPE varchar(3)');
     await test.old.query("INSERT INTO things (id, owner, short) VALUES (1, 1, 'abcd')");
-    assert.deepEqual(await send(), { rows: 0, parked: 1 });
+    assert.deepEqual(await send(), { rows: 0, parked: 1, isFull: false });
   });
 
   it('parks a key that both sides used for different owners, and overwrites neither', async () => {
@@ -142,10 +142,10 @@ describe('the sync', () => {
     await test.young.query('INSERT INTO things (id, owner) VALUES (1, 1)');
     await test.old.query('INSERT INTO things (id, owner) VALUES (1, 2)');
     const { description, from, to } = test.move;
-    assert.deepEqual(await send(), { rows: 0, parked: 1 });
-    assert.deepEqual(await syncOnce(description, to, from, ALL), { rows: 0, parked: 1 });
+    assert.deepEqual(await send(), { rows: 0, parked: 1, isFull: false });
+    assert.deepEqual(await syncOnce(description, to, from, ALL), { rows: 0, parked: 1, isFull: false });
     await test.young.query('UPDATE strangler.things_row_state SET dirty = false');
-    assert.deepEqual(await send(), { rows: 0, parked: 1 });
+    assert.deepEqual(await send(), { rows: 0, parked: 1, isFull: false });
     assert.equal(await count('dirty'), 1);
   });
 

@@ -1,10 +1,11 @@
 import { apply, type Applied } from './apply.ts';
+import { carryBlobs } from './carry.ts';
 import type { MoveDescription } from './description.ts';
 import { readPending, type Pending, type Scope } from './pending.ts';
 import type { Side } from './side.ts';
 
 export interface SyncOptions {
-  /** Rows sent at once. Default 500. */
+  /** Rows sent at once. Default 2,000, and 50 when each has a file. */
   readonly batch?: number;
   /** Milliseconds after which a parked row is tried again. Default 5,000. */
   readonly parkedFor?: number;
@@ -13,10 +14,9 @@ export interface SyncOptions {
 export interface Sent {
   readonly rows: number;
   readonly parked: number;
+  /** Whether the batch was full, so that there may be more. */
+  readonly isFull: boolean;
 }
-
-/** Blobs of one batch that are copied at a time. */
-const BLOBS_AT_ONCE = 4;
 
 /** Errors of the target that are not about a row: they pass, or a person must see them at once. */
 const NOT_OF_A_ROW = /^(08|40|53|55|57|58|XX|3F|42P01)/;
@@ -30,12 +30,12 @@ export async function syncOnce(
   source: Side,
   target: Side,
   scope: Scope,
-  { batch = 500, parkedFor = 5000 }: SyncOptions = {},
+  { batch = source.blobs ? 50 : 2000, parkedFor = 5000 }: SyncOptions = {},
 ): Promise<Sent> {
   const pending = await readPending(description, source, scope, batch);
-  if (pending.length === 0) return { rows: 0, parked: 0 };
+  if (pending.length === 0) return { rows: 0, parked: 0, isFull: false };
   const lost = pending.filter(({ deleted, row }) => !deleted && !row);
-  const missing = await copyBlobs(description, source, pending);
+  const missing = await carryBlobs(description, source, target, pending);
   const sent = pending.filter((one) => !lost.includes(one) && !missing.has(one));
   const { settled, ahead, refused } = await applyEach(description, target, sent);
   await clear(description, source, settled);
@@ -46,32 +46,7 @@ export async function syncOnce(
     ...refused,
   ]);
   const parked = reasons.size === 0 ? 0 : await park(description, source, reasons, parkedFor);
-  return { rows: settled.length, parked };
-}
-
-/** Blobs go before the rows that need them. Answers the rows whose blob could not be brought, and why. */
-async function copyBlobs(
-  { copyBlob }: MoveDescription,
-  source: Side,
-  pending: readonly Pending[],
-): Promise<Map<Pending, string>> {
-  if (!copyBlob) return new Map();
-  const failures = new Map<string, string>();
-  const hashes = new Set(pending.flatMap(({ deleted, blob }) => (deleted || blob === null ? [] : [blob])));
-  const queue = [...hashes];
-  const work = async (): Promise<void> => {
-    for (let hash = queue.pop(); hash !== undefined; hash = queue.pop()) {
-      const failed = hash;
-      await copyBlob(hash, source.name).catch((error: Error) => void failures.set(failed, error.message));
-    }
-  };
-  await Promise.all(Array.from({ length: BLOBS_AT_ONCE }, work));
-  return new Map(
-    pending.flatMap((one) => {
-      const reason = one.blob === null || one.deleted ? undefined : failures.get(one.blob);
-      return reason === undefined ? [] : [[one, `its blob could not be copied: ${reason}`]];
-    }),
-  );
+  return { rows: settled.length, parked, isFull: pending.length === batch };
 }
 
 /** All at once; when the target refuses that, one by one, so that a row that can't be applied stops nobody else. */
@@ -114,9 +89,10 @@ export async function clear(
   if (settled.length === 0) return;
   await source.pool.query(
     `WITH sent AS (
-       SELECT s.key FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS sent(key, epoch, n)
-       JOIN strangler.${name}_row_state s ON s.key = sent.key::jsonb AND (s.epoch, s.n) = (sent.epoch, sent.n)
-       WHERE s.dirty FOR UPDATE OF s SKIP LOCKED
+       SELECT held.key FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS sent(key, epoch, n), LATERAL (
+         SELECT s.key FROM strangler.${name}_row_state s
+         WHERE s.key = sent.key AND (s.epoch, s.n) = (sent.epoch, sent.n) AND s.dirty FOR UPDATE SKIP LOCKED
+       ) held
      ), cleared AS (
        UPDATE strangler.${name}_row_state s SET dirty = false, left_buckets = '{}' FROM sent WHERE s.key = sent.key RETURNING s.key
      )
@@ -137,7 +113,7 @@ async function park(
     `INSERT INTO strangler.${name}_parked AS p (key, b, reason, retry_at)
      SELECT s.key, s.b, sent.reason, clock_timestamp() + $5 * interval '1 ms'
      FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) AS sent(key, epoch, n, reason)
-     JOIN strangler.${name}_row_state s ON s.key = sent.key::jsonb AND (s.epoch, s.n) = (sent.epoch, sent.n) AND s.dirty
+     JOIN strangler.${name}_row_state s ON s.key = sent.key AND (s.epoch, s.n) = (sent.epoch, sent.n) AND s.dirty
      ORDER BY s.key
      ON CONFLICT (key) DO UPDATE SET b = excluded.b, reason = excluded.reason, retry_at = excluded.retry_at`,
     [

@@ -30,9 +30,9 @@ describe('the verification', () => {
   it('finds nothing where nothing is wrong, and counts what is under way', async () => {
     await test.old.query("UPDATE things SET word = 'x' WHERE id < 4; DELETE FROM things WHERE id = 5");
     await test.old.query('INSERT INTO things (id, owner) VALUES (31, 1)');
-    assert.deepEqual(await verify(test.move, 7), { rows: 31, lagging: 5, corrupt: [] });
+    assert.deepEqual(await verify(test.move, 7), { rows: 31, lagging: 5, blobs: 0, corrupt: [] });
     await send();
-    assert.deepEqual(await verify(test.move, 7), { rows: 31, lagging: 0, corrupt: [] });
+    assert.deepEqual(await verify(test.move, 7), { rows: 31, lagging: 0, blobs: 0, corrupt: [] });
   });
 
   for (const [what, sql, message] of [

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type pg from 'pg';
 import { testDatabase, testPool, type TestDatabase } from '../../test/support/postgres.ts';
-import images, { type Row } from './images.ts';
+import type { Row } from '../move/description.ts';
+import { planMove } from '../move/plan/plan.ts';
+import { subjectOf } from '../move/plan/subject.ts';
+import images from './images.ts';
 
 const KINDS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const;
 const bigint = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }).map(String);
@@ -90,9 +93,9 @@ describe('the mapping of the images’ move', () => {
     fc.assert(
       fc.property(legacyRow, (row) => {
         const up = images.up(row);
-        for (const column of [...images.key, images.owner, images.blob])
+        for (const column of [...images.key, images.owner, images.blob.sha256])
           assert.equal(up[column], row[column]);
-        assert.deepEqual(images.blobOf(row), { path: row['file'], sha256: row['sha256'] });
+        assert.notEqual(row[images.blob.path], undefined);
       }),
     ));
 
@@ -127,6 +130,14 @@ describe('the mapping of the images’ move', () => {
       );
       return rows[0]!.row;
     }
+
+    it('is nothing that the plan refuses', async () => {
+      const plan = await planMove({ subject: subjectOf(images), from: legacy.url, to: own.url });
+      assert.deepEqual(
+        plan.findings.filter(({ refuses }) => refuses),
+        [],
+      );
+    });
 
     it('leases ids of the old side to the new one', async () => {
       const { rows } = await pools[0].query<{ first: string; size: number }>(

@@ -1,5 +1,4 @@
-/** A row as text by column, as Postgres writes it: a number or a date made of it would not come back the same. */
-export type Row = Readonly<Record<string, string | null>>;
+import type { MoveDescription, Row } from '../move/description.ts';
 
 /** Where the shop has a file unless a picture says otherwise: by this the shop's file of a picture that was born in the service is named. */
 const legacyFile = (product: string, id: string, kind: string): string => `products/${product}/${id}.${kind}`;
@@ -12,8 +11,10 @@ const images = {
   toTable: 'pictures',
   key: ['id'],
   owner: 'product_id',
-  blob: 'sha256',
+  blob: { sha256: 'sha256', pathsAt: 'monolith', path: 'file' },
   newOnly: ['changed_at'],
+  // It refuses what has no id.
+  passive: ['zzz_needs_id'],
 
   up(row: Row): Row {
     const { file, content_type, bytes, created_at, ...same } = row;
@@ -43,19 +44,13 @@ const images = {
     };
   },
 
-  /** The bytes of a row of the old table: their path below that side's folder, and the hash by which the new side keeps them. */
-  blobOf: (row: Row): { readonly path: string; readonly sha256: string } => ({
-    path: text(row['file']),
-    sha256: text(row['sha256']),
-  }),
-
-  /** Ids of new rows: taken from the old side's sequence, one by one, and leased in runs ($1 the first, $2 how many) to the new side. */
   ids: {
-    sequence: 'images_id_seq',
-    left: 'SELECT picture_ids_left()',
-    lease: 'SELECT lease_picture_ids($1, $2)',
+    at: 'monolith',
+    sequence: 'public.images_id_seq',
+    left: 'SELECT public.picture_ids_left()',
+    lease: 'SELECT public.lease_picture_ids($1, $2)',
   },
-} as const;
+} satisfies MoveDescription;
 
 export default images;
 

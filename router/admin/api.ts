@@ -3,7 +3,8 @@ import { Problem, problemOf } from '../errors.ts';
 import { changeFlag, type ChangeParts } from '../flags/change.ts';
 import { etagOf } from '../flags/view.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Windows } from '../metrics/windows.ts';
+import type { Moves } from '../moves/moves.ts';
+import { ofrepRoutes, type OfrepParts } from '../ofrep/routes.ts';
 import type { Ramp } from '../ramp/loop.ts';
 import { readAction, type Verb } from './action.ts';
 import { createConsole } from './console.ts';
@@ -11,16 +12,23 @@ import { createDoor } from './door.ts';
 import { createEvents } from './events.ts';
 import { explain } from './explain.ts';
 import type { Live } from './live.ts';
-import { MAX_OBSERVATIONS_BODY, noteObservations } from './observations.ts';
+import { moveRoutes, summaryOf } from './moves.ts';
+import { MAX_OBSERVATIONS_BODY, noteObservations, type ObservationParts } from './observations.ts';
 import { parityRoutes, type ParityParts } from './parity.ts';
 import type { FeatureJson, JournalJson, StatusJson, WorkerJson } from './protocol.ts';
 import { featureJson } from './view.ts';
 
 export interface AdminParts extends ChangeParts {
   readonly token: string;
+  /** Of applications: for evaluating flags and reporting observations. */
+  readonly appToken: string;
   readonly overrideKey: string | null;
   readonly metrics: Metrics;
-  readonly windows: Pick<Windows, 'sample'>;
+  readonly windows: ObservationParts['windows'];
+  /** Told of features that the default side does something of outside the traffic port; the evidence of retiring. */
+  readonly defaultAnswered: (feature: string) => void;
+  /** In [0, 1): draws what is shadowed. */
+  readonly random: OfrepParts['random'];
   readonly ramp: Pick<Ramp, 'view' | 'gates'>;
   /** True from the first sign of the end: load balancers look here. */
   readonly isDraining: () => boolean;
@@ -28,6 +36,7 @@ export interface AdminParts extends ChangeParts {
   readonly dataPath: CarrierView;
   /** The numbers of the moment and of the last minutes, for `GET /api/events` and `/api/history`. */
   readonly live: Live;
+  readonly moves: Moves;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -74,21 +83,21 @@ export function createAdmin(parts: AdminParts): express.Express {
       void response.type(parts.metrics.contentType).send(await parts.metrics.text()),
   );
 
-  const door = createDoor({ token: parts.token, now: parts.now });
+  const door = createDoor(parts);
   const json = express.json({ limit: MAX_BODY });
+  app.use(ofrepRoutes(parts, door.admit));
   app.use(createConsole());
   app.route('/session').get(door.look).post(json, door.login).delete(door.logout);
   app.post(
     '/api/features/:name/observations',
-    door.authorize,
+    door.admit,
     express.json({ limit: MAX_OBSERVATIONS_BODY }),
     (request, response) => {
-      const { features, config } = current.snapshot();
-      const feature = features.get(request.params['name'] as string);
-      if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${request.params['name']}"`);
-      response.json({ counted: noteObservations(parts.windows, feature, config.default, request.body) });
+      const name = request.params['name'] as string;
+      response.json({ counted: noteObservations(parts, current.snapshot(), name, request.body) });
     },
   );
+  app.use(moveRoutes(parts.moves, door.authorize));
   app.use('/api', door.authorize, json);
   app.get(
     '/api/events',
@@ -105,9 +114,7 @@ export function createAdmin(parts: AdminParts): express.Express {
   app.get('/api/features/:name', (request, response) => {
     const feature = current.snapshot().features.get(request.params.name);
     if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${request.params.name}"`);
-    response
-      .set('etag', etagOf(feature))
-      .json(featureJson(current, feature, parts.ramp, parts.metrics.writes));
+    response.set('etag', etagOf(feature)).json(featureJson(current, feature, parts.ramp, parts.metrics));
   });
   app.put('/api/features/:name/split', (request, response) => change(parts, request, response, 'shift'));
   for (const kind of ['promote', 'rollback', 'pause', 'resume', 'kill'] as const) {
@@ -121,8 +128,14 @@ export function createAdmin(parts: AdminParts): express.Express {
     const limit = Number(request.query['limit'] ?? 100);
     if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
       throw new Problem('BAD_REQUEST', 'limit is a whole number from 1 to 10000');
-    const feature = request.query['feature'];
-    const all = journal.entries().filter((entry) => feature === undefined || entry.feature === feature);
+    const { feature, move } = request.query;
+    const all = journal
+      .history()
+      .filter((entry) =>
+        'move' in entry
+          ? feature === undefined && (move === undefined || entry.move === move)
+          : move === undefined && (feature === undefined || entry.feature === feature),
+      );
     response.json({ entries: all.slice(-limit).toReversed(), total: all.length } satisfies JournalJson);
   });
   app.use(parityRoutes(parts));
@@ -146,7 +159,7 @@ async function change(
   kind: Verb,
 ): Promise<void> {
   const { action, who, why } = readAction(kind, request.body);
-  const feature = changeFlag(parts, {
+  const feature = await changeFlag(parts, {
     feature: request.params.name,
     action,
     ifMatch: request.get('if-match') ?? null,
@@ -154,14 +167,12 @@ async function change(
     why,
   });
   await parts.dataPath.reached(parts.current.snapshot().version);
-  response
-    .set('etag', etagOf(feature))
-    .json(featureJson(parts.current, feature, parts.ramp, parts.metrics.writes));
+  response.set('etag', etagOf(feature)).json(featureJson(parts.current, feature, parts.ramp, parts.metrics));
 }
 
 function features(parts: AdminParts): FeatureJson[] {
   return [...parts.current.snapshot().features.values()].map((feature) =>
-    featureJson(parts.current, feature, parts.ramp, parts.metrics.writes),
+    featureJson(parts.current, feature, parts.ramp, parts.metrics),
   );
 }
 
@@ -176,6 +187,7 @@ function status(parts: AdminParts): StatusJson {
     upstreams: parts.dataPath.instances(),
     workers: parts.dataPath.workers(),
     features: features(parts),
+    moves: parts.moves.all().map(summaryOf),
     uptimeSeconds: Math.round(process.uptime()),
   };
 }
@@ -183,6 +195,9 @@ function status(parts: AdminParts): StatusJson {
 /** Errors of the body parser carry a status and a type; they are the caller's. */
 function fromParser(error: unknown): unknown {
   const { type, status: code, message } = error as { type?: unknown; status?: unknown; message?: string };
+  // A path that can't be decoded has a status too, and no type.
+  if (error instanceof URIError || (typeof code === 'number' && code < 500 && typeof type !== 'string'))
+    return new Problem('BAD_REQUEST', `the request can't be read: ${message}`);
   if (typeof type !== 'string' || typeof code !== 'number') return error;
   return code === 413
     ? new Problem(

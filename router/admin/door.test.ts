@@ -28,6 +28,45 @@ describe('the door of the admin port', () => {
     await ask().get('/api/status').set('cookie', cookie!.split(';')[0]!).expect(200);
   });
 
+  it('keeps the token of applications to evaluations and observations', async () => {
+    const asApp = { authorization: `Bearer ${bed.appToken}` };
+    for (const path of [
+      '/api/status',
+      '/api/features',
+      '/api/journal',
+      '/api/events',
+      '/api/explain?path=/',
+      '/api/moves',
+    ])
+      await ask()
+        .get(path)
+        .set(asApp)
+        .expect(403, /STRANGLER_ADMIN_TOKEN/);
+    for (const verb of ['promote', 'rollback', 'kill', 'resume', 'pause'])
+      await ask()
+        .post(`/api/features/images/${verb}`)
+        .set({ ...asApp, 'if-match': '*' })
+        .send({ why: 'x' })
+        .expect(403);
+    await ask()
+      .put('/api/features/images/split')
+      .set({ ...asApp, 'if-match': '*' })
+      .send({ percent: 1, why: 'x' })
+      .expect(403);
+    await ask().post('/session').send({ token: bed.appToken }).expect(403);
+    const body = { observations: [{ side: 'monolith', ok: true, milliseconds: 1 }] };
+    const observations = '/api/features/images/observations';
+    await ask().post(observations).set(asApp).send(body).expect(200);
+    await ask()
+      .post(observations)
+      .set({ authorization: `Bearer ${bed.token}` })
+      .send(body)
+      .expect(200);
+    await ask().post(observations).send(body).expect(401);
+    // It is no wrong token, however often it comes.
+    for (let n = 0; n < 15; n++) await ask().get('/api/status').set(asApp).expect(403);
+  });
+
   it('refuses a wrong token, and a body without one', async () => {
     await ask().post('/session').send({ token: 'wrong' }).expect(401);
     for (const body of [{}, { token: 7 }, { token: '' }]) await ask().post('/session').send(body).expect(400);

@@ -8,6 +8,8 @@ import { isToken } from './token.ts';
 export interface Door {
   /** Lets a request in that has the token, or the session cookie and comes from the console's own pages. */
   readonly authorize: RequestHandler;
+  /** The same, and lets the token of applications in: for what they may do. */
+  readonly admit: RequestHandler;
   /** `POST /session {token}` → 204 and the cookie. */
   readonly login: RequestHandler;
   /** `GET /session` → `{ signedIn }`, so that a page can ask without being refused. */
@@ -23,6 +25,14 @@ export const CONSOLE_HEADER = 'strangler-console';
 
 const BEARER = /^Bearer (.+)$/i;
 
+interface DoorOptions {
+  readonly token: string;
+  /** Opens `admit` only. */
+  readonly appToken: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
 /**
  * Who may use the admin API. Scripts send the token with each request; the console trades it for a cookie. More than ten wrong tokens a
  * minute from one address are answered 429. The right one is let in even then: else whoever shares the operator's address (any program on
@@ -32,11 +42,18 @@ const BEARER = /^Bearer (.+)$/i;
  * Host is not checked: a name that an attacker points at this port (DNS rebinding) gets neither cookie nor token sent by the browser, and
  * without them there is nothing to be had here but health and metrics.
  */
-export function createDoor({ token, now }: { token: string; now: () => number }): Door {
+export function createDoor({ token, appToken, now }: DoorOptions): Door {
   const sessions = createSessions({ token, now });
   const attempts = createAttempts(now);
-  const check = (given: string, request: Request, response: Response): void => {
-    if (isToken(given, token)) return;
+  const check = (given: string, request: Request, response: Response, admitsApps = false): void => {
+    // Both are always compared, so that the time says nothing of which it was.
+    const [isAdmin, isApp] = [isToken(given, token), isToken(given, appToken)];
+    if (isAdmin || (isApp && admitsApps)) return;
+    if (isApp)
+      throw new Problem(
+        'APP_TOKEN',
+        `this is the token of applications, which may evaluate flags and report observations; the admin token is in STRANGLER_ADMIN_TOKEN, or in the file admin-token`,
+      );
     const wait = attempts.wrong(request.socket.remoteAddress ?? '');
     if (wait !== null) {
       response.set('retry-after', String(wait));
@@ -55,11 +72,12 @@ export function createDoor({ token, now }: { token: string; now: () => number })
   const cookie = (request: Request, value: string, seconds: number): string =>
     `${SESSION_COOKIE}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${'encrypted' in request.socket ? '; Secure' : ''}`;
 
-  return {
-    authorize(request, response, next) {
+  const opener =
+    (admitsApps: boolean): RequestHandler =>
+    (request, response, next) => {
       const authorization = request.get('authorization');
       if (authorization !== undefined) {
-        check(BEARER.exec(authorization)?.[1] ?? '', request, response);
+        check(BEARER.exec(authorization)?.[1] ?? '', request, response, admitsApps);
         return next();
       }
       if (openSession(request) === null) {
@@ -74,7 +92,11 @@ export function createDoor({ token, now }: { token: string; now: () => number })
           `a change under the session cookie must carry the header ${CONSOLE_HEADER}`,
         );
       next();
-    },
+    };
+
+  return {
+    authorize: opener(false),
+    admit: opener(true),
     login(request, response) {
       refuseForeign(request);
       const given = (request.body as { token?: unknown } | undefined)?.token;

@@ -105,6 +105,7 @@ describe('listeners to events', () => {
   const moment = {
     at: '',
     features: [],
+    moves: [],
     upstreams: [],
     config: { state: 'applied', faults: [] },
     journal: null,

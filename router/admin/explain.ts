@@ -3,7 +3,7 @@ import { Problem } from '../errors.ts';
 import type { Snapshot } from '../flags/snapshot.ts';
 import { canonicalTarget } from '../http/target.ts';
 import { matchedMethod } from '../pipeline.ts';
-import { decide } from '../request/decide.ts';
+import { decide, decideFor } from '../request/decide.ts';
 import { subjectOf } from '../request/subject.ts';
 import { parseTemplate, type Template } from '../request/template.ts';
 import type { AdminParts } from './api.ts';
@@ -11,7 +11,8 @@ import type { ExplainJson } from './protocol.ts';
 
 /**
  * What would be decided for a request, by the same code that decides. `key` stands for whatever the feature's key sources would find;
- * further headers, as `header=name:value`, are for targeting rules.
+ * further headers, as `header=name:value`, are for targeting rules. With `feature` in the place of method and path: what an application is told that asks
+ * for its flag, the headers being the rest of its context.
  */
 export function explain(
   snapshot: Snapshot,
@@ -24,10 +25,13 @@ export function explain(
     if (typeof value !== 'string') throw new Problem('BAD_REQUEST', `${name} is given more than once`);
     return value;
   };
-  const method = (one('method') ?? 'GET').toUpperCase();
-  const target = one('path');
-  if (!target?.startsWith('/')) throw new Problem('BAD_REQUEST', 'path is missing, or does not begin with /');
   const headers = new Map([query['header'] ?? []].flat().map((line) => splitHeader(String(line))));
+  const name = one('feature');
+  const target = one('path');
+  if (name !== null && target === null) return explainFeature(snapshot, name, one('key'), headers);
+  if (name !== null) throw new Problem('BAD_REQUEST', 'give either a feature or a method and a path');
+  const method = (one('method') ?? 'GET').toUpperCase();
+  if (!target?.startsWith('/')) throw new Problem('BAD_REQUEST', 'path is missing, or does not begin with /');
   const header = (name: string): string | undefined => headers.get(name);
   const canonical = canonicalTarget(target);
   const base = {
@@ -72,6 +76,25 @@ export function explain(
     readSide: isMoving ? side.upstream : null,
     writeHome,
     path,
+  };
+}
+
+function explainFeature(
+  snapshot: Snapshot,
+  name: string,
+  key: string | null,
+  context: ReadonlyMap<string, string>,
+): ExplainJson {
+  const feature = snapshot.features.get(name);
+  if (!feature) throw new Problem('NOT_FOUND', `there is no feature "${name}"`);
+  const given = { ...Object.fromEntries(context), ...(key === null ? {} : { targetingKey: key }) };
+  return {
+    ...decideFor(feature, snapshot.config.default, given),
+    route: null,
+    fallback: null,
+    readSide: null,
+    writeHome: null,
+    path: '',
   };
 }
 

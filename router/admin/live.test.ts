@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
-import { createHouse } from '../ramp/testbed.ts';
+import { createHouse, type House } from '../ramp/testbed.ts';
 import { createLive } from './live.ts';
 
 describe('what goes on right now', () => {
-  const house = createHouse(25);
-  after(house.close);
+  let house: House;
+  before(async () => (house = await createHouse(25)));
+  const moves = { all: () => [] };
+  after(() => house.close());
 
-  it('is the rates of both sides over the last whole seconds, with ramp and gates', () => {
+  it('is the rates of both sides over the last whole seconds, with ramp and gates', async () => {
     const { current, journal, windows, ramp, now } = house;
-    house.pass(30, 5);
-    const live = createLive({ current, journal, windows, ramp, now, instances: () => ['x'] }).now();
+    await house.pass(30, 5);
+    const live = createLive({ current, journal, windows, ramp, moves, now, instances: () => ['x'] }).now();
     const [feature] = live.features;
     assert.deepEqual(
       feature!.sides.map(({ upstream, rate, errorRate }) => [upstream, rate, errorRate]),
@@ -24,9 +26,17 @@ describe('what goes on right now', () => {
     assert.deepEqual([live.upstreams, live.config.state, live.journal], [['x'], 'applied', null]);
   });
 
-  it('has a history of five minutes, five seconds at a time', () => {
+  it('has a history of five minutes, five seconds at a time', async () => {
     const { current, journal, windows, ramp, now } = house;
-    const { moments } = createLive({ current, journal, windows, ramp, now, instances: () => [] }).history();
+    const { moments } = createLive({
+      current,
+      journal,
+      windows,
+      ramp,
+      moves,
+      now,
+      instances: () => [],
+    }).history();
     assert.equal(moments.length, 60);
     const rates = moments.map(({ features }) => features[0]!.sides.map(({ rate }) => rate));
     assert.ok(rates.slice(0, 53).every(([one, other]) => one === 0 && other === 0));
@@ -34,13 +44,14 @@ describe('what goes on right now', () => {
     assert.equal(new Date(moments[59]!.at).getTime(), Math.floor(now() / 1000) * 1000);
   });
 
-  it('is nothing where there is no traffic', () => {
+  it('is nothing where there is no traffic', async () => {
     const { current, journal, windows, ramp, now } = house;
     const live = createLive({
       current,
       journal,
       windows,
       ramp,
+      moves,
       now: () => now() + 60_000,
       instances: () => [],
     }).now();

@@ -3,7 +3,9 @@ import type { Journal } from '../journal/journal.ts';
 import { quantile } from '../metrics/histogram.ts';
 import type { SideWindow } from '../metrics/ring.ts';
 import type { Windows } from '../metrics/windows.ts';
+import type { Moves } from '../moves/moves.ts';
 import type { Ramp } from '../ramp/loop.ts';
+import { summaryOf } from './moves.ts';
 import type { HistoryJson, LiveJson, SideJson } from './protocol.ts';
 import { featureJson } from './view.ts';
 
@@ -15,9 +17,10 @@ const STEP = 5;
 
 export interface LiveParts {
   readonly current: Current;
-  readonly journal: Pick<Journal, 'entries'>;
+  readonly journal: Pick<Journal, 'history'>;
   readonly windows: Pick<Windows, 'between'>;
   readonly ramp: Pick<Ramp, 'view' | 'gates'>;
+  readonly moves: Pick<Moves, 'all'>;
   readonly instances: () => unknown;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -29,7 +32,7 @@ export interface Live {
   history(): HistoryJson;
 }
 
-export function createLive({ current, journal, windows, ramp, instances, now }: LiveParts): Live {
+export function createLive({ current, journal, windows, ramp, moves, instances, now }: LiveParts): Live {
   /** The second that runs is left out: a part of one would look like a fall. */
   const lastSecond = (): number => Math.floor(now() / 1000) * 1000;
 
@@ -51,12 +54,14 @@ export function createLive({ current, journal, windows, ramp, instances, now }: 
           sides: [json.default, upstream].map((side) => sideOf(side, sides[side], SECONDS)),
         };
       }),
+      moves: moves.all().map(summaryOf),
       upstreams: instances(),
       config: {
         state: config.state === 'applied' && flags.state === 'applied' ? 'applied' : 'rejected',
         faults: [...config.faults, ...flags.faults],
+        stale: flags.stale,
       },
-      journal: journal.entries().at(-1)?.id ?? null,
+      journal: journal.history().at(-1)?.id ?? null,
     };
   }
 

@@ -1,6 +1,7 @@
-import type { FileStatus } from '../flags/current.ts';
+import type { FileStatus, FlagsStatus } from '../flags/current.ts';
 import type { Stage } from '../flags/stage.ts';
-import type { Entry } from '../journal/journal.ts';
+import type { Entry, MoveEntry } from '../journal/journal.ts';
+import type { MoveJson } from '../moves/moves.ts';
 import type { GateResult } from '../ramp/gate.ts';
 import type { WritesView } from '../metrics/writes.ts';
 import type { RampView } from '../ramp/loop.ts';
@@ -11,6 +12,8 @@ export type GateJson = GateResult;
 
 export interface FeatureJson {
   readonly name: string;
+  /** `seam`: the application diverts it by itself and asks for the flag; no route of it passes the router. */
+  readonly kind: 'http' | 'seam';
   readonly owner: string;
   readonly stage: Stage;
   /** Share of the service in percent; null when the flag holds no single share. */
@@ -25,6 +28,8 @@ export interface FeatureJson {
   readonly data: string;
   /** Of a feature whose data moves; else null. With workers: of all of them. */
   readonly writes: WritesView | null;
+  /** Flags evaluated for applications since the router's start, by side. */
+  readonly evaluations: Readonly<Record<string, number>>;
   readonly routes: readonly string[];
   /** Set when the state folder says other than the flag file. */
   readonly drift: string | null;
@@ -48,7 +53,7 @@ export interface WorkerJson {
 
 export interface StatusJson {
   readonly config: FileStatus;
-  readonly flags: FileStatus & { readonly writable: boolean };
+  readonly flags: FlagsStatus & { readonly writable: boolean };
   /** Version of what serves now, config and flags together. */
   readonly version: string;
   readonly draining: boolean;
@@ -58,7 +63,16 @@ export interface StatusJson {
   /** null when the router is one process. */
   readonly workers: readonly WorkerJson[] | null;
   readonly features: readonly FeatureJson[];
+  /** Moves of data that runners have reported; parked rows are in `/api/moves`. */
+  readonly moves: readonly MoveSummaryJson[];
   readonly uptimeSeconds: number;
+}
+
+export type { MoveJson };
+export type MoveSummaryJson = Omit<MoveJson, 'parked'>;
+
+export interface MovesJson {
+  readonly moves: readonly MoveJson[];
 }
 
 export interface ExplainJson {
@@ -73,7 +87,7 @@ export interface ExplainJson {
   /** While the data moves: who answers a read of this client, and who does the writes of what the path names. Else null. */
   readonly readSide: string | null;
   readonly writeHome: string | null;
-  /** The path as it is decided on and forwarded. */
+  /** The path as it is decided on and forwarded; empty where a feature was asked for instead. */
   readonly path: string;
 }
 
@@ -116,9 +130,9 @@ export interface MismatchJson {
   readonly images?: { readonly primary: string; readonly shadow: string; readonly difference: string };
 }
 
-export interface JournalJson {
-  /** Newest first. */
-  readonly entries: readonly Entry[];
+export interface JournalJson<Of = Entry | MoveEntry> {
+  /** Newest first. What happened to a move of data has `move` in the place of `feature`. */
+  readonly entries: readonly Of[];
   readonly total: number;
 }
 
@@ -157,9 +171,10 @@ export interface LiveJson {
     /** The default upstream and the service. */
     readonly sides: readonly SideJson[];
   }[];
+  readonly moves: readonly MoveSummaryJson[];
   readonly upstreams: unknown;
   /** Both files together: rejected when one of them is. */
-  readonly config: Pick<FileStatus, 'state' | 'faults'>;
+  readonly config: Pick<FileStatus, 'state' | 'faults'> & { readonly stale?: boolean };
   /** Id of the newest entry; null while there is none. */
   readonly journal: string | null;
 }

@@ -9,6 +9,7 @@ import { openJournal } from '../journal/journal.ts';
 import { changeFlag, type ChangeParts } from '../flags/change.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { createWindows } from '../metrics/windows.ts';
+import { createMoves } from '../moves/moves.ts';
 import { createLeader } from '../ramp/leader.ts';
 import { createRamp } from '../ramp/loop.ts';
 import { rampStore } from '../ramp/store.ts';
@@ -20,6 +21,7 @@ import { createLive } from './live.ts';
 export interface AdminBed {
   readonly url: string;
   readonly token: string;
+  readonly appToken: string;
   readonly current: Current;
   /** The clock, in milliseconds; tests move it. */
   readonly clock: { now: number };
@@ -48,10 +50,12 @@ const flag = {
   metadata: { stage: 'canary' },
 };
 
-export async function startAdmin(overrides: Partial<AdminParts> = {}): Promise<AdminBed> {
+const FILES = { yaml: YAML, flags: JSON.stringify({ flags: { images: flag, odd: flag } }) };
+
+export async function startAdmin(overrides: Partial<AdminParts> = {}, files = FILES): Promise<AdminBed> {
   const dir = mkdtempSync(join(tmpdir(), 'admin-'));
-  writeFileSync(join(dir, 'strangler.yaml'), YAML);
-  writeFileSync(join(dir, 'flags.json'), JSON.stringify({ flags: { images: flag, odd: flag } }));
+  writeFileSync(join(dir, 'strangler.yaml'), files.yaml);
+  writeFileSync(join(dir, 'flags.json'), files.flags);
   const current = loadCurrent(join(dir, 'strangler.yaml'), dir, {});
   const journal = openJournal(join(dir, 'journal.jsonl'));
   const clock = { now: Date.parse('2026-01-01T00:00:00Z') };
@@ -63,6 +67,7 @@ export async function startAdmin(overrides: Partial<AdminParts> = {}): Promise<A
     reached: async () => undefined,
   };
   const token = 'a-token-of-the-test';
+  const appToken = 'the-token-of-applications';
   const log = { error: () => undefined, warn: () => undefined, info: () => undefined };
   const windows = createWindows({ now });
   const shadow = createShadow({ folder: join(dir, 'parity'), urls: () => [], log });
@@ -83,6 +88,7 @@ export async function startAdmin(overrides: Partial<AdminParts> = {}): Promise<A
     now,
     log,
   });
+  const moves = createMoves({ journal, now });
   const server = createServer(
     createAdmin({
       ...changing,
@@ -90,11 +96,15 @@ export async function startAdmin(overrides: Partial<AdminParts> = {}): Promise<A
       ramp,
       shadow,
       token,
+      appToken,
+      defaultAnswered: () => undefined,
+      random: () => 0,
       overrideKey: null,
       metrics: createMetrics(current),
       isDraining: () => false,
       dataPath,
-      live: createLive({ current, journal, windows, ramp, instances: dataPath.instances, now }),
+      live: createLive({ current, journal, windows, ramp, moves, instances: dataPath.instances, now }),
+      moves,
       log,
       ...overrides,
     }),
@@ -104,6 +114,7 @@ export async function startAdmin(overrides: Partial<AdminParts> = {}): Promise<A
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     token,
+    appToken,
     current,
     clock,
     async close() {

@@ -8,11 +8,19 @@ export function tokenFile(stateDir: string): string {
   return join(stateDir, 'admin-token');
 }
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** The admin token: from the environment, else from the state folder, where the first start puts a random one that only its owner can read. */
-export function adminToken(stateDir: string, env: Readonly<Record<string, string | undefined>>): string {
-  const given = env['STRANGLER_ADMIN_TOKEN'];
-  if (given) return given;
-  const path = tokenFile(stateDir);
+export function adminToken(stateDir: string, env: Env): string {
+  return env['STRANGLER_ADMIN_TOKEN'] || kept(tokenFile(stateDir));
+}
+
+/** The token of applications, which may evaluate flags and report observations; from STRANGLER_APP_TOKEN, else from `app-token` in the state folder. */
+export function appToken(stateDir: string, env: Env): string {
+  return env['STRANGLER_APP_TOKEN'] || kept(join(stateDir, 'app-token'));
+}
+
+function kept(path: string): string {
   const found = readText(path);
   if ('text' in found && found.text.trim()) return found.text.trim();
   const token = randomBytes(32).toString('base64url');

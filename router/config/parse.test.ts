@@ -40,6 +40,64 @@ describe('strangler.yaml', () => {
     ]);
   });
 
+  it('expands defaults that hold variables, but no values that look so', () => {
+    const text = GOOD.replace(
+      '{ url: http://127.0.0.1:3001,',
+      '{ urls: "${URLS:-http://127.0.0.1:${PORT:-3001}}",',
+    );
+    const urls = (env = {}): unknown => parseConfig(text, env).config?.upstreams['image-api']?.urls;
+    assert.deepEqual(urls(), ['http://127.0.0.1:3001']);
+    assert.deepEqual(urls({ PORT: '4' }), ['http://127.0.0.1:4']);
+    assert.deepEqual(urls({ URLS: 'http://a:1, http://b:2', PORT: '4' }), ['http://a:1', 'http://b:2']);
+    assert.notDeepEqual(urls({ URLS: 'http://a:${PORT}', PORT: '4' }), ['http://a:4']);
+    assert.equal(
+      parseConfig(
+        GOOD.replace('flag: images', () => 'flag: "$${a}"'),
+        {},
+      ).config?.features['images']?.flag,
+      '${a}',
+    );
+  });
+
+  it('takes one source of instances, or a registry with a list for the time before it is heard', () => {
+    const using = (text: string): string => GOOD.replace('{ url: http://127.0.0.1:3001,', `{ ${text},`);
+    const env = { ETCD_URLS: 'http://127.0.0.1:2379', SERVICE: 'image-api' };
+    const found = (text: string): unknown[] => {
+      const { urls, etcd } = parseConfig(using(text), env).config!.upstreams['image-api']!;
+      return [urls, etcd];
+    };
+    assert.deepEqual(found('etcd: image-api'), [null, 'image-api']);
+    assert.deepEqual(found('etcd: "${SERVICE:-}", url: "http://a:1"'), [['http://a:1'], 'image-api']);
+    assert.deepEqual(found('etcd: "${OTHER:-}", urls: ["http://a:1"]'), [['http://a:1'], null]);
+    for (const wrong of [
+      'etcd: ""',
+      'url: "http://a:1", urls: "http://a:1"',
+      'url: "http://a:1", dns: _a._tcp.b',
+      'etcd: a, dns: _a._tcp.b',
+    ])
+      assert.deepEqual(faultsOf(using(wrong), env), ['5 upstreams.image-api'], wrong);
+    assert.deepEqual(faultsOf(using('etcd: image-api')), ['5 upstreams.image-api.etcd']);
+    assert.deepEqual(faultsOf(using('etcd: image-api'), { ETCD_URLS: 'a:1' }), [
+      '5 upstreams.image-api.etcd',
+    ]);
+  });
+
+  it('takes flags from etcd when a variable names its members, and from the file else', () => {
+    const text = GOOD.replace('{ file: flags.json }', '{ file: flags.json, etcd: "${ETCD_URLS:-}" }');
+    const etcd = (env: Record<string, string>): readonly string[] | undefined =>
+      parseConfig(text, env).config?.flags.etcd;
+    assert.deepEqual(etcd({}), []);
+    assert.deepEqual(etcd({ ETCD_URLS: 'http://10.0.0.1:2379, http://10.0.0.2:2379/' }), [
+      'http://10.0.0.1:2379',
+      'http://10.0.0.2:2379',
+    ]);
+    assert.deepEqual(faultsOf(text, { ETCD_URLS: '10.0.0.1:2379' }), ['2 flags.etcd[0]']);
+    assert.deepEqual(faultsOf(GOOD.replace('{ file: flags.json }', '{ etcd: [] }')), ['2 flags']);
+    assert.deepEqual(faultsOf(GOOD.replace('file: flags.json', 'file: a, prefix: strangler')), [
+      '2 flags.prefix',
+    ]);
+  });
+
   it('names the line of a variable that is not set, and takes no line breaks from one', () => {
     assert.deepEqual(faultsOf(GOOD.replace('8080', '${NOT_SET}')), ['1 ${NOT_SET}']);
     assert.deepEqual(faultsOf(GOOD.replace('8080', '${PORT}'), { PORT: '80\ndefault: evil' }), ['1 ${PORT}']);

@@ -30,7 +30,7 @@ export function parseConfig(text: string, env: Readonly<Record<string, string | 
   const locate = locator(document, lines);
   const result = schema.safeParse(document.toJS());
   if (!result.success) return failed(result.error.issues.flatMap((issue) => schemaFaults(issue, locate)));
-  const { faults, warnings } = crossCheck(result.data, locate);
+  const { faults, warnings } = crossCheck(result.data, locate, env);
   return faults.length > 0 ? failed(faults, warnings) : { config: result.data, faults: [], warnings };
 }
 

@@ -1,4 +1,5 @@
 import { parseTemplate, shapeOf } from '../request/template.ts';
+import { etcdUrlsOf } from './etcd-endpoints.ts';
 import type { Fault } from './fault.ts';
 import { checkMoving } from './moving-rules.ts';
 import { pathText, type Locate } from './locate.ts';
@@ -10,7 +11,11 @@ interface Findings {
 }
 
 /** What no schema can say: names that must exist, routes and flags that must not meet, settings that contradict each other. */
-export function crossCheck(config: Config, locate: Locate): Findings {
+export function crossCheck(
+  config: Config,
+  locate: Locate,
+  env: Readonly<Record<string, string | undefined>>,
+): Findings {
   const findings: Findings = { faults: [], warnings: [] };
   const fault = (path: readonly PropertyKey[], message: string) =>
     void findings.faults.push({ line: locate(path), path: pathText(path), message });
@@ -18,13 +23,15 @@ export function crossCheck(config: Config, locate: Locate): Findings {
   const suggest = `one of ${known.join(', ')}`;
   if (!known.includes(config.default))
     fault(['default'], `there is no upstream "${config.default}"; name ${suggest}`);
+  checkRegistry(config, env, fault);
 
   const flags = new Map<string, readonly PropertyKey[]>();
   const shapes = new Map<string, readonly PropertyKey[]>();
   for (const [name, feature] of Object.entries(config.features)) {
     const at = ['features', name];
     if (/\p{Cc}/u.test(name)) fault(at, 'a name must not hold control characters');
-    if (!known.includes(feature.upstream))
+    // The upstream of a seam is no more than the variant's name: the router sends nothing there.
+    if (feature.kind === 'http' && !known.includes(feature.upstream))
       fault([...at, 'upstream'], `there is no upstream "${feature.upstream}"; name ${suggest}`);
     if (feature.upstream === config.default)
       fault([...at, 'upstream'], 'is the default upstream, so there would be nothing to divert');
@@ -60,6 +67,23 @@ export function crossCheck(config: Config, locate: Locate): Findings {
     if (feature.data === 'moving') checkMoving(name, feature, fault);
   }
   return findings;
+}
+
+/** Upstreams that are listed in etcd need one. */
+function checkRegistry(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+  fault: (path: readonly PropertyKey[], message: string) => void,
+): void {
+  const urls = etcdUrlsOf(config, env);
+  const wrong = urls.find((url) => !/^https?:$/.test(URL.parse(url)?.protocol ?? ''));
+  for (const [name, { etcd }] of Object.entries(config.upstreams)) {
+    if (etcd === null) continue;
+    const at = ['upstreams', name, 'etcd'];
+    if (urls.length === 0)
+      fault(at, 'where is etcd? Set ETCD_URLS, or give flags: { etcd: [http://127.0.0.1:2379] }');
+    else if (wrong) fault(at, `ETCD_URLS: ${wrong} is not a URL like http://127.0.0.1:2379`);
+  }
 }
 
 /** Why a write can't be repeated at the shadow. */

@@ -24,9 +24,9 @@ describe('changing a flag', () => {
     (JSON.parse(readFileSync(join(dir, 'flags.json'), 'utf8')) as { flags: { images: Record<string, Json> } })
       .flags.images;
 
-  it('writes the file, applies it and journals it once', () => {
+  it('writes the file, applies it and journals it once', async () => {
     const { dir, journal, act } = house();
-    assert.deepEqual(act({ kind: 'shift', percent: 25 }), {
+    assert.deepEqual(await act({ kind: 'shift', percent: 25 }), {
       stage: 'canary',
       percent: 25,
       state: 'ENABLED',
@@ -47,16 +47,16 @@ describe('changing a flag', () => {
     assert.deepEqual(journal.open(), []);
   });
 
-  it('wants the ETag that is current', () => {
+  it('wants the ETag that is current', async () => {
     const { act, code, current } = house();
     const first = etagOf(current.snapshot().features.get('images')!);
-    assert.equal(code({ kind: 'shift', percent: 1 }, null), 'NO_PRECONDITION');
-    act({ kind: 'shift', percent: 1 }, first);
-    assert.equal(code({ kind: 'shift', percent: 2 }, first), 'STALE');
-    assert.equal(code({ kind: 'shift', percent: 2 }, '*'), 'done');
+    assert.equal(await code({ kind: 'shift', percent: 1 }, null), 'NO_PRECONDITION');
+    await act({ kind: 'shift', percent: 1 }, first);
+    assert.equal(await code({ kind: 'shift', percent: 2 }, first), 'STALE');
+    assert.equal(await code({ kind: 'shift', percent: 2 }, '*'), 'done');
   });
 
-  it('sees an edit by hand that nobody has read yet', () => {
+  it('sees an edit by hand that nobody has read yet', async () => {
     const { dir, code, current } = house();
     const first = etagOf(current.snapshot().features.get('images')!);
     const path = join(dir, 'flags.json');
@@ -67,53 +67,53 @@ describe('changing a flag', () => {
         '["image-api",7],["monolith",93]',
       ),
     );
-    assert.equal(code({ kind: 'shift', percent: 50 }, first), 'STALE');
+    assert.equal(await code({ kind: 'shift', percent: 50 }, first), 'STALE');
     assert.equal(current.snapshot().features.get('images')!.flag.percent, 7);
   });
 
-  it('goes forward one step at a time and back any', () => {
+  it('goes forward one step at a time and back any', async () => {
     const { act, code } = house({ stage: 'off' });
-    assert.equal(code({ kind: 'shift', percent: 5 }), 'REFUSED_BY_STAGE');
-    assert.equal(act({ kind: 'promote' }).stage, 'shadow');
-    assert.deepEqual(act({ kind: 'promote' }), {
+    assert.equal(await code({ kind: 'shift', percent: 5 }), 'REFUSED_BY_STAGE');
+    assert.equal((await act({ kind: 'promote' })).stage, 'shadow');
+    assert.deepEqual(await act({ kind: 'promote' }), {
       stage: 'canary',
       percent: 0,
       state: 'ENABLED',
       ramp: 'none',
     });
-    act({ kind: 'shift', percent: 60 });
-    assert.deepEqual(act({ kind: 'promote' }), {
+    await act({ kind: 'shift', percent: 60 });
+    assert.deepEqual(await act({ kind: 'promote' }), {
       stage: 'live',
       percent: 100,
       state: 'ENABLED',
       ramp: 'none',
     });
-    assert.equal(code({ kind: 'promote' }), 'REFUSED_BY_GATE');
-    assert.equal(code({ kind: 'rollback', to: 'retired' }), 'REFUSED_BY_STAGE');
-    assert.deepEqual(act({ kind: 'rollback', to: null }), {
+    assert.equal(await code({ kind: 'promote' }), 'REFUSED_BY_GATE');
+    assert.equal(await code({ kind: 'rollback', to: 'retired' }), 'REFUSED_BY_STAGE');
+    assert.deepEqual(await act({ kind: 'rollback', to: null }), {
       stage: 'canary',
       percent: 0,
       state: 'ENABLED',
       ramp: 'none',
     });
-    assert.equal(act({ kind: 'rollback', to: 'off' }).stage, 'off');
+    assert.equal((await act({ kind: 'rollback', to: 'off' })).stage, 'off');
   });
 
-  it('takes cohorts out at a rollback and puts them back with the next shift', () => {
+  it('takes cohorts out at a rollback and puts them back with the next shift', async () => {
     const { dir, act, current } = house({ targeting: COHORT });
     const sideOfBeta = (): string | null =>
       current.snapshot().features.get('images')!.flag.evaluate({ targetingKey: 'k', host: 'beta' }).upstream;
     assert.equal(sideOfBeta(), 'image-api');
-    assert.equal(act({ kind: 'rollback', to: null }).percent, 0);
+    assert.equal((await act({ kind: 'rollback', to: null })).percent, 0);
     assert.equal(sideOfBeta(), 'monolith');
-    assert.equal(act({ kind: 'shift', percent: 40 }).percent, 40);
+    assert.equal((await act({ kind: 'shift', percent: 40 })).percent, 40);
     assert.equal(sideOfBeta(), 'image-api');
     assert.equal((flagIn(dir)['metadata'] as Record<string, Json>)['targetingSetAside'], undefined);
   });
 
-  it('does not go back to an upstream that has the data no more', () => {
+  it('does not go back to an upstream that has the data no more', async () => {
     const { act, code, journal } = house({ stage: 'canary', data: 'own', ramp: 'running' });
-    act({ kind: 'shift', percent: 40 });
+    await act({ kind: 'shift', percent: 40 });
     for (const action of [
       { kind: 'kill' },
       { kind: 'rollback', to: null },
@@ -121,60 +121,60 @@ describe('changing a flag', () => {
       { kind: 'shift', percent: 39 },
       { kind: 'stepBack', percent: 1, numbers: null },
     ] as const)
-      assert.equal(code(action), 'REFUSED_BY_DATA', action.kind);
-    assert.equal(act({ kind: 'shift', percent: 100 }).percent, 100);
-    assert.equal(act({ kind: 'promote' }).stage, 'live');
-    assert.equal(code({ kind: 'kill' }), 'REFUSED_BY_DATA');
+      assert.equal(await code(action), 'REFUSED_BY_DATA', action.kind);
+    assert.equal((await act({ kind: 'shift', percent: 100 })).percent, 100);
+    assert.equal((await act({ kind: 'promote' })).stage, 'live');
+    assert.equal(await code({ kind: 'kill' }), 'REFUSED_BY_DATA');
     assert.deepEqual(
       journal.entries().map(({ action }) => action),
       ['shift', 'shift', 'promote'],
     );
-    assert.equal(house({ data: 'moving' }).act({ kind: 'kill' }).state, 'DISABLED');
+    assert.equal((await house({ data: 'moving' }).act({ kind: 'kill' })).state, 'DISABLED');
   });
 
-  it('kills and resumes, each as often as wanted', () => {
+  it('kills and resumes, each as often as wanted', async () => {
     const { act, journal } = house();
-    act({ kind: 'shift', percent: 30 });
-    assert.deepEqual(act({ kind: 'kill' }), {
+    await act({ kind: 'shift', percent: 30 });
+    assert.deepEqual(await act({ kind: 'kill' }), {
       stage: 'canary',
       percent: 30,
       state: 'DISABLED',
       ramp: 'none',
     });
-    act({ kind: 'kill' });
-    assert.deepEqual(act({ kind: 'resume' }), {
+    await act({ kind: 'kill' });
+    assert.deepEqual(await act({ kind: 'resume' }), {
       stage: 'canary',
       percent: 30,
       state: 'ENABLED',
       ramp: 'none',
     });
-    act({ kind: 'resume' });
+    await act({ kind: 'resume' });
     assert.deepEqual(
       journal.entries().map((entry) => entry.action),
       ['shift', 'kill', 'resume'],
     );
   });
 
-  it('kills from the state folder when the file is not ours to write', () => {
+  it('kills from the state folder when the file is not ours to write', async () => {
     const { dir, act, code, current } = house({ writable: false });
     const before = readFileSync(join(dir, 'flags.json'), 'utf8');
-    assert.equal(code({ kind: 'shift', percent: 1 }), 'NOT_WRITABLE');
-    assert.equal(act({ kind: 'kill' }).state, 'DISABLED');
+    assert.equal(await code({ kind: 'shift', percent: 1 }), 'NOT_WRITABLE');
+    assert.equal((await act({ kind: 'kill' })).state, 'DISABLED');
     assert.equal(readFileSync(join(dir, 'flags.json'), 'utf8'), before);
     assert.equal(
       loadCurrent(join(dir, 'strangler.yaml'), dir, {}).snapshot().features.get('images')!.killed,
       true,
       'a restart keeps the kill',
     );
-    assert.equal(act({ kind: 'resume' }).state, 'ENABLED');
+    assert.equal((await act({ kind: 'resume' })).state, 'ENABLED');
     assert.equal(current.snapshot().features.get('images')!.killed, false);
   });
 
-  it('kills while the file is broken, and changes nothing else then', () => {
+  it('kills while the file is broken, and changes nothing else then', async () => {
     const { dir, act, code, current } = house();
     writeFileSync(join(dir, 'flags.json'), '{ "flags": ');
-    assert.equal(code({ kind: 'shift', percent: 1 }), 'NOT_WRITABLE');
-    assert.equal(act({ kind: 'kill' }).state, 'DISABLED');
+    assert.equal(await code({ kind: 'shift', percent: 1 }), 'NOT_WRITABLE');
+    assert.equal((await act({ kind: 'kill' })).state, 'DISABLED');
     assert.equal(current.status().flags.state, 'rejected');
     assert.equal(current.status().config.state, 'applied');
   });

@@ -2,15 +2,14 @@ import { Problem } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { GateResult } from '../ramp/gate.ts';
 import type { DecidedFeature } from '../request/decide.ts';
+import { checkMatch, editFor, refuseByData, refuseByStage, refuseUnwritable } from './allowed.ts';
 import { killHere, liftKill, useStateFolder } from './brake.ts';
 import type { Current } from './current.ts';
 import { editFlags, type FlagEdit } from './edit.ts';
 import { entryOf } from './entry.ts';
-import { compareAndSwap } from './file.ts';
 import { readFlags } from './read.ts';
-import { hash } from './snapshot.ts';
-import { nextStage, type Stage } from './stage.ts';
-import { etagOf, viewOf } from './view.ts';
+import type { Stage } from './stage.ts';
+import { viewOf } from './view.ts';
 
 /** What somebody wants of a feature. */
 export type Action =
@@ -39,18 +38,37 @@ export interface ChangeParts {
   readonly retireRefusal: (feature: DecidedFeature) => string | null;
   /** What the gates before a stage say now; empty when there are none. */
   readonly askGates: (before: Stage, feature: DecidedFeature) => readonly GateResult[];
+  /** Journals what was edited by hand and is not in the journal yet: a change starts from it. */
+  readonly noteEdits?: () => Promise<void>;
   readonly now: () => number;
 }
 
+/** How long the source of the flags may take to answer before a change, in milliseconds: an election of its members takes one to two seconds. */
+const PATIENCE = 4000;
+/** The same for a kill, which has another way. */
+const HASTE = 2500;
+
+/** The last change that was asked for, by whose flags it changes. */
+const turns = new WeakMap<Current, Promise<unknown>>();
+
 /**
  * The ONE way to change a flag: version check → stage table → gate → journal the intent → compare-and-swap → journal that it is done.
- * Synchronous from the first read to the last write, so that two changes in one router can't interleave; routers on one file exclude
- * each other in the swap. Throws Problem.
+ * One after another in one router; routers on one file, or on one etcd, exclude each other in the swap. Rejects with Problem.
  */
-export function changeFlag(parts: ChangeParts, request: ChangeRequest): DecidedFeature {
+export function changeFlag(parts: ChangeParts, request: ChangeRequest): Promise<DecidedFeature> {
+  const turn = (turns.get(parts.current) ?? Promise.resolve()).then(() => decide(parts, request));
+  turns.set(
+    parts.current,
+    turn.catch(() => undefined),
+  );
+  return turn;
+}
+
+async function decide(parts: ChangeParts, request: ChangeRequest): Promise<DecidedFeature> {
   const { current } = parts;
+  const { action } = request;
   // An edit by hand that the watcher has not seen yet is part of what this change starts from.
-  current.refresh();
+  const unheard = await catchUp(parts, action);
   const feature = current.snapshot().features.get(request.feature);
   if (!feature)
     throw new Problem(
@@ -63,51 +81,37 @@ export function changeFlag(parts: ChangeParts, request: ChangeRequest): DecidedF
       'why is missing: say in a sentence why this is changed, it goes into the journal',
     );
   checkMatch(request.ifMatch, feature);
-  const { action } = request;
   refuseByData(feature, action);
   if (action.kind === 'kill') refuseByStage(feature, { kind: 'kill' });
-  if (action.kind === 'kill' && useStateFolder(current)) return killHere(parts, feature, request);
+  if (action.kind === 'kill' && (unheard || useStateFolder(current)))
+    return killHere(parts, feature, request);
   if (action.kind === 'resume' && Object.hasOwn(current.kills(), feature.name))
     liftKill(parts, feature, request);
   const asked = action.kind === 'promote' ? passedGates(parts, feature) : [];
   const edit = editFor(current.snapshot().features.get(feature.name)!, action);
-  return edit === null
-    ? current.snapshot().features.get(feature.name)!
-    : write(parts, feature, request, edit, asked);
+  if (edit === null) return current.snapshot().features.get(feature.name)!;
+  if (unheard) throw unheard;
+  try {
+    return await write(parts, feature, request, edit, asked);
+  } catch (error) {
+    // Whether it was made elsewhere or not, here it holds.
+    if (action.kind !== 'kill' || (error as { code?: unknown }).code !== 'FLAGS_AWAY') throw error;
+    return killHere(parts, current.snapshot().features.get(feature.name)!, request);
+  }
 }
 
-function checkMatch(ifMatch: string | null, feature: DecidedFeature): void {
-  if (ifMatch === null)
-    throw new Problem(
-      'NO_PRECONDITION',
-      'send If-Match with the ETag of the feature, so that a change you have not seen is not undone',
-    );
-  const etag = etagOf(feature);
-  const tags = ifMatch.split(',').map((tag) => tag.trim());
-  if (!tags.includes('*') && !tags.includes(etag))
-    throw new Problem('STALE', `the feature is at ${etag} by now; read it again and decide anew`, {
-      now: viewOf(feature),
-    });
-}
-
-function refuseByStage(feature: DecidedFeature, event: Parameters<typeof nextStage>[1]): Stage {
-  const result = nextStage(feature.flag.stage, event);
-  if ('refused' in result) throw new Problem('REFUSED_BY_STAGE', `${feature.name}: ${result.refused}`);
-  return result.stage;
-}
-
-/** The default upstream has no rows any more once the move is complete: going back to it would lose every write since. */
-function refuseByData({ name, config, flag }: DecidedFeature, action: Action): void {
-  if (config.data !== 'own') return;
-  const isBack =
-    action.kind === 'kill' ||
-    action.kind === 'rollback' ||
-    ('percent' in action && action.percent < (flag.percent ?? 100));
-  if (isBack)
-    throw new Problem(
-      'REFUSED_BY_DATA',
-      `${name}: its data is the service's own, the default upstream has none of it; reverse first (strangler move)`,
-    );
+/** Asks the source for what is newest. Answers the Problem that it does not answer, which some changes can do without. */
+async function catchUp({ current, noteEdits }: ChangeParts, action: Action): Promise<Problem | null> {
+  try {
+    await current.source.sync(action.kind === 'kill' ? HASTE : PATIENCE);
+    current.refresh();
+    await noteEdits?.();
+    return null;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    current.refresh();
+    return error;
+  }
 }
 
 /** What the gates before the next stage say; throws when one does not pass: too little data is no yes. */
@@ -126,52 +130,13 @@ function passedGates(parts: ChangeParts, feature: DecidedFeature): readonly Gate
   return gates;
 }
 
-/** What an action edits in the flag; null when it is already as wanted. */
-function editFor(feature: DecidedFeature, action: Action): FlagEdit | null {
-  const paused = feature.config.ramp ? ({ ramp: 'paused' } as const) : {};
-  switch (action.kind) {
-    case 'shift':
-      refuseByStage(feature, { kind: 'shift' });
-      return { percent: action.percent, cohorts: 'back', ...paused };
-    case 'promote':
-      return { stage: refuseByStage(feature, { kind: 'promote' }), percent: 0, cohorts: 'back' };
-    case 'step':
-    case 'stepBack':
-      refuseByStage(feature, { kind: 'shift' });
-      // A ramp that was paused meanwhile has nothing to say any more.
-      if (feature.flag.ramp !== 'running' || feature.killed)
-        throw new Problem('STALE', `the ramp of ${feature.name} does not run any more`);
-      return { percent: action.percent, ramp: action.kind === 'step' ? 'running' : 'latched' };
-    case 'rollback':
-      return {
-        stage: refuseByStage(feature, { kind: 'rollback', to: action.to }),
-        percent: 0,
-        cohorts: 'aside',
-        ...paused,
-      };
-    case 'kill':
-      return feature.killed ? null : { state: 'DISABLED', ...paused };
-    case 'pause':
-      if (!feature.config.ramp) throw new Problem('REFUSED_BY_STAGE', `${feature.name} has no ramp to pause`);
-      return feature.flag.ramp === 'paused' ? null : { ramp: 'paused' };
-    case 'resume': {
-      const ramp =
-        feature.config.ramp && feature.flag.ramp !== 'running' ? ({ ramp: 'running' } as const) : {};
-      const killed = feature.flag.state === 'DISABLED';
-      return killed || 'ramp' in ramp
-        ? { ...(killed ? { state: 'ENABLED' as const } : {}), cohorts: 'back', ...ramp }
-        : null;
-    }
-  }
-}
-
-function write(
+async function write(
   parts: ChangeParts,
   feature: DecidedFeature,
   request: ChangeRequest,
   edit: FlagEdit,
   asked: readonly GateResult[],
-): DecidedFeature {
+): Promise<DecidedFeature> {
   const { current, journal } = parts;
   const config = current.snapshot().config;
   refuseUnwritable(current);
@@ -197,42 +162,11 @@ function write(
     flag.fingerprint,
     asked,
   );
-  journal.append({ kind: 'intent', entry, flags: { before: hash(before), after: hash(edited.text) } });
-  const abort = (reason: string): void => journal.append({ kind: 'aborted', id: entry.id, reason });
-  let swapped: boolean;
-  try {
-    swapped = compareAndSwap(current.flagsPath, before, edited.text);
-  } catch (error) {
-    abort((error as Error).message);
-    throw new Problem(
-      'NOT_WRITABLE',
-      `${current.flagsPath} can't be written: ${(error as Error).message}; the kill switch works all the same`,
-    );
-  }
-  if (!swapped) {
-    abort('the file had changed');
+  if (!(await current.source.swap({ before, after: edited.text, entry }, journal)))
     throw new Problem(
       'STALE',
       `${current.flagsPath} is being changed by somebody else; read the feature again and decide anew`,
     );
-  }
-  journal.append({ kind: 'done', id: entry.id });
   current.refresh();
   return current.snapshot().features.get(feature.name)!;
-}
-
-function refuseUnwritable(current: Current): void {
-  const { flags } = current.status();
-  if (!current.snapshot().config.flags.writable) {
-    throw new Problem(
-      'NOT_WRITABLE',
-      `${current.flagsPath} is managed elsewhere (flags.writable is false): change it there; only kill and resume work here`,
-    );
-  }
-  if (flags.state === 'rejected') {
-    throw new Problem(
-      'NOT_WRITABLE',
-      `${current.flagsPath} is broken at the moment, mend it first: ${flags.faults[0]?.path ?? ''} ${flags.faults[0]?.message ?? ''}`,
-    );
-  }
 }

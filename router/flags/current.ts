@@ -2,8 +2,10 @@ import { readText, watchPath, type FileText } from './file.ts';
 import { killsFile, type Kills } from './kills.ts';
 import { readFlags } from './read.ts';
 import { buildSnapshot, hash, type Snapshot } from './snapshot.ts';
+import { fileSource, type FlagSource } from './source.ts';
 import { resolve, dirname } from 'node:path';
 import type { Fault } from '../config/fault.ts';
+import { fixedFaults } from '../config/fixed.ts';
 import { parseConfig } from '../config/parse.ts';
 import type { Config } from '../config/schema.ts';
 
@@ -14,6 +16,15 @@ export interface FileStatus {
   /** Of what is in force. */
   readonly version: string;
   readonly faults: readonly Fault[];
+}
+
+/** The same of the flags, which may come from elsewhere than a file. */
+export interface FlagsStatus extends FileStatus {
+  /** True while their source is not heard of: what serves is the last that it said. */
+  readonly stale: boolean;
+  /** ISO 8601, UTC; null while it is heard of. */
+  readonly staleSince: string | null;
+  readonly staleWhy: string | null;
 }
 
 /** Files that can't be served at start: one list a file. */
@@ -32,8 +43,10 @@ export interface Current {
   /** Text of the config in force. */
   configText(): string;
   kills(): Kills;
-  status(): { readonly config: FileStatus; readonly flags: FileStatus };
+  status(): { readonly config: FileStatus; readonly flags: FlagsStatus };
+  /** What the flags' source is called. */
   readonly flagsPath: string;
+  readonly source: FlagSource;
   /** What was odd about the config at start. */
   readonly warnings: readonly Fault[];
   /** Reads both files and the kills again and swaps the snapshot when they hold something new and good. */
@@ -50,36 +63,55 @@ export interface Texts {
   readonly flags: string;
 }
 
+/** The config at a start, with what is odd about it. Throws StartFaults. */
+export function readConfig(
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly config: Config; readonly warnings: readonly Fault[] } {
+  const { config, faults, warnings } = parseFile(readText(path), env);
+  if (!config) throw new StartFaults([{ file: path, faults }]);
+  return { config, warnings };
+}
+
 /**
  * The one holder of the snapshot that serving reads. Config and flags are checked together, yet each keeps its own last good text: a
  * broken strangler.yaml must not keep a rollback in flags.json from being applied, nor the other way round. With `lastGood` it starts
- * from these texts, as if it had read the files while they were so, and then looks at what they hold now. Throws StartFaults.
+ * from these texts, as if it had read the files while they were so, and then looks at what they hold now. `source`: of the flags, by default
+ * the file that the config names. Throws StartFaults.
  */
 export function loadCurrent(
   configPath: string,
   stateDir: string,
   env: Readonly<Record<string, string | undefined>>,
   lastGood: Texts | null = null,
+  given: FlagSource | null = null,
 ): Current {
   const firstText = lastGood ? { text: lastGood.config } : readText(configPath);
   const first = parseFile(firstText, env);
   if (!first.config) throw new StartFaults([{ file: configPath, faults: first.faults }]);
-  const flagsPath = resolve(dirname(configPath), first.config.flags.file);
-  const firstFlags = lastGood ? { text: lastGood.flags } : readText(flagsPath);
-  const read =
-    'text' in firstFlags
-      ? readFlags(firstFlags.text, first.config)
-      : { flags: new Map(), faults: [unreadable(firstFlags.missing)] };
-  if (read.faults.length > 0 || !('text' in firstFlags))
-    throw new StartFaults([{ file: flagsPath, faults: read.faults }]);
+  const source = given ?? fileSource(fileOf(first.config, configPath));
+  const newest = source.read();
+  const texts = lastGood
+    ? [lastGood.flags]
+    : 'text' in newest
+      ? [newest.text, ...source.kept()]
+      : source.kept();
+  const firstFlags = texts.find((text) => readFlags(text, first.config!).faults.length === 0);
+  if (firstFlags === undefined)
+    throw new StartFaults([{ file: source.name, faults: faultsOf(newest, first.config) }]);
 
   const store = killsFile(stateDir);
   let kills = store.read();
   let config = first.config;
   let configText = 'text' in firstText ? firstText.text : '';
-  let flagsText = firstFlags.text;
+  let flagsText = firstFlags;
   let faults = { config: [] as readonly Fault[], flags: [] as readonly Fault[] };
-  let snapshot = buildSnapshot(config, flagsText, read.flags, new Set(Object.keys(kills)));
+  let snapshot = buildSnapshot(
+    config,
+    flagsText,
+    readFlags(flagsText, config).flags,
+    new Set(Object.keys(kills)),
+  );
   const listeners: ((before: Snapshot, after: Snapshot) => void)[] = [];
 
   function swap(nextConfig: Config, nextText: string): void {
@@ -101,11 +133,9 @@ export function loadCurrent(
     const file = readText(configPath);
     const parsed = parseFile(file, env);
     const configFaults = parsed.config ? fixedFaults(first.config!, parsed.config) : parsed.faults;
-    const newest = readText(flagsPath);
+    const newest = source.read();
     let nextConfig = parsed.config && configFaults.length === 0 ? parsed.config : config;
-    const flagFaults = (against: Config): readonly Fault[] =>
-      'text' in newest ? readFlags(newest.text, against).faults : [unreadable(newest.missing)];
-    let found = flagFaults(nextConfig);
+    let found = faultsOf(newest, nextConfig);
     let configNow = configFaults;
     if (found.length > 0 && nextConfig !== config) {
       const misfit = readFlags(flagsText, nextConfig).faults;
@@ -116,7 +146,7 @@ export function loadCurrent(
           message: `does not fit the flags in force: ${fault.path} ${fault.message}`,
         }));
         nextConfig = config;
-        found = flagFaults(config);
+        found = faultsOf(newest, config);
       }
     }
     faults = { config: configNow, flags: found };
@@ -127,15 +157,18 @@ export function loadCurrent(
       // It is written whole or not at all; one that somebody broke by hand undoes no kill.
     }
     swap(nextConfig, found.length === 0 && 'text' in newest ? newest.text : flagsText);
+    if (found.length === 0) source.applied(flagsText);
   }
 
-  if (lastGood) refresh();
+  if (lastGood || !('text' in newest) || newest.text !== firstFlags) refresh();
+  else source.applied(firstFlags);
   return {
     snapshot: () => snapshot,
     configText: () => configText,
     flagsText: () => flagsText,
     kills: () => kills,
-    flagsPath,
+    flagsPath: source.name,
+    source,
     warnings: first.warnings,
     status: () => ({
       config: {
@@ -145,10 +178,13 @@ export function loadCurrent(
         faults: faults.config,
       },
       flags: {
-        file: flagsPath,
+        file: source.name,
         state: faults.flags.length > 0 ? 'rejected' : 'applied',
         version: snapshot.flagsVersion,
         faults: faults.flags,
+        stale: source.stale() !== null,
+        staleSince: source.stale()?.since ?? null,
+        staleWhy: source.stale()?.why ?? null,
       },
     }),
     refresh,
@@ -160,7 +196,10 @@ export function loadCurrent(
     onSwap: (listener) => void listeners.push(listener),
     watch() {
       // Another router on this folder may use the brake.
-      const watchers = [configPath, flagsPath, store.path].map((path) => watchPath(path, refresh));
+      const watchers = [
+        ...[configPath, store.path].map((path) => watchPath(path, refresh)),
+        source.watch(refresh),
+      ];
       return { close: () => watchers.forEach((watcher) => watcher.close()) };
     },
   };
@@ -175,24 +214,29 @@ function parseFile(
     : { config: null, faults: [unreadable(file.missing)], warnings: [] };
 }
 
-function unreadable(message: string): Fault {
-  return { line: null, path: '', message };
+/** Path of the flag file. Throws StartFaults when the flags are in etcd, which takes a connection that only a router opens. */
+function fileOf({ flags }: Config, configPath: string): string {
+  if (flags.etcd.length > 0 || flags.file === undefined)
+    throw new StartFaults([
+      {
+        file: configPath,
+        faults: [
+          {
+            line: null,
+            path: 'flags.etcd',
+            message:
+              'is followed by `strangler serve` only; where flags are read from a file, leave it out or empty',
+          },
+        ],
+      },
+    ]);
+  return resolve(dirname(configPath), flags.file);
 }
 
-/** What was bound at start can't be changed by a reload. */
-function fixedFaults(start: Config, next: Config): Fault[] {
-  const fixed: readonly (readonly [string, (config: Config) => unknown])[] = [
-    ['listen', (config) => config.listen],
-    ['tls', (config) => config.tls],
-    ['admin.listen', (config) => config.admin.listen],
-    ['flags.file', (config) => config.flags.file],
-    ['workers', (config) => config.workers],
-  ];
-  return fixed
-    .filter(([, get]) => JSON.stringify(get(start)) !== JSON.stringify(get(next)))
-    .map(([path]) => ({
-      line: null,
-      path,
-      message: 'was changed; it only takes effect at a restart, so this version of the file is not applied',
-    }));
+function faultsOf(flags: FileText, config: Config): readonly Fault[] {
+  return 'text' in flags ? readFlags(flags.text, config).faults : [unreadable(flags.missing)];
+}
+
+function unreadable(message: string): Fault {
+  return { line: null, path: '', message };
 }

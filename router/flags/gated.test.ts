@@ -24,11 +24,11 @@ describe('a change that gates are asked of', () => {
     text: `errorRate: ${verdict}`,
   });
 
-  it('asks the gates before it promotes: too little data is no yes', () => {
+  it('asks the gates before it promotes: too little data is no yes', async () => {
     for (const verdict of ['breach', 'notEnough'] as const) {
       const gates = [gate('pass'), gate(verdict)];
       const { act, journal } = house({ gates });
-      assert.throws(
+      await assert.rejects(
         () => act({ kind: 'promote' }),
         ({ code, message, more }: Problem) =>
           code === 'REFUSED_BY_GATE' && message.includes(verdict) && more['gates'] === gates,
@@ -37,25 +37,25 @@ describe('a change that gates are asked of', () => {
     }
   });
 
-  it('journals a promotion with what the gates measured, and one that none was asked of as ungated', () => {
+  it('journals a promotion with what the gates measured, and one that none was asked of as ungated', async () => {
     for (const gates of [[gate('pass')], []]) {
       const { act, journal } = house({ gates });
-      act({ kind: 'promote' });
+      await act({ kind: 'promote' });
       const { ungated, numbers } = journal.entries()[0]!;
       assert.deepEqual([ungated, numbers], gates.length > 0 ? [false, gates] : [true, null]);
     }
   });
 
-  it('lets a running ramp step and step back, with its numbers, and no other', () => {
+  it('lets a running ramp step and step back, with its numbers, and no other', async () => {
     const { act, code, journal } = house({ ramp: 'running' });
     const numbers = [gate('breach')];
-    assert.deepEqual(act({ kind: 'step', percent: 1, numbers: null }), {
+    assert.deepEqual(await act({ kind: 'step', percent: 1, numbers: null }), {
       stage: 'canary',
       percent: 1,
       state: 'ENABLED',
       ramp: 'running',
     });
-    assert.equal(act({ kind: 'stepBack', percent: 0, numbers }).ramp, 'latched');
+    assert.equal((await act({ kind: 'stepBack', percent: 0, numbers })).ramp, 'latched');
     assert.deepEqual(
       journal.entries().map((entry) => [entry.action, entry.ungated, entry.numbers]),
       [
@@ -63,9 +63,9 @@ describe('a change that gates are asked of', () => {
         ['stepBack', false, numbers],
       ],
     );
-    assert.equal(code({ kind: 'step', percent: 1, numbers: null }), 'STALE');
-    assert.equal(act({ kind: 'resume' }).ramp, 'running');
-    assert.equal(act({ kind: 'shift', percent: 7 }).ramp, 'paused');
-    assert.equal(code({ kind: 'stepBack', percent: 0, numbers }), 'STALE');
+    assert.equal(await code({ kind: 'step', percent: 1, numbers: null }), 'STALE');
+    assert.equal((await act({ kind: 'resume' })).ramp, 'running');
+    assert.equal((await act({ kind: 'shift', percent: 7 })).ramp, 'paused');
+    assert.equal(await code({ kind: 'stepBack', percent: 0, numbers }), 'STALE');
   });
 });

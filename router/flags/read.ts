@@ -18,12 +18,14 @@ export interface FlagState {
   readonly ramp: 'running' | 'paused' | 'latched' | null;
   /** Changes whenever anything in the flag does, also a rule for cohorts that no other field shows. */
   readonly fingerprint: string;
+  /** The values of its variants, for whoever asks for the flag instead of sending a request. */
+  readonly variants: Readonly<Record<string, Json>>;
   /** The upstream the flag names for this context, and whether the share (rather than a rule before it) decided. */
   evaluate(context: EvaluationContext): { upstream: string | null; bucketed: boolean };
 }
 
 /** What targeting sees. Mutable, so that one object can serve every evaluation. */
-export type EvaluationContext = { targetingKey: string } & Record<string, string>;
+export type EvaluationContext = { targetingKey: string } & Record<string, Json>;
 
 export interface FlagsRead {
   /** By feature name; empty when there are faults. */
@@ -88,6 +90,7 @@ function flagState(feature: FeatureConfig, file: Json, compiled: FeatureFlag): F
     state: flag['state'] as 'ENABLED' | 'DISABLED',
     percent: percentOf(flag['targeting'], feature.upstream),
     fingerprint: createHash('sha256').update(JSON.stringify(flag)).digest('hex').slice(0, 12),
+    variants: flag['variants'] as { [key: string]: Json },
     ramp: ramp === 'running' || ramp === 'paused' || ramp === 'latched' ? ramp : null,
     evaluate(context) {
       if (bucketOf !== null) return { upstream: bucketOf(context.targetingKey), bucketed: true };
@@ -148,12 +151,14 @@ function flagFaults(
   if (!flag)
     return [{ line: null, path: pathText(at), message: `is missing; the feature ${name} is decided by it` }];
   const variants = Object.keys(isObject(flag['variants']) ? flag['variants'] : {});
-  const strangers = variants.filter((variant) => !Object.hasOwn(config.upstreams, variant));
+  // A seam's upstream is a name only.
+  const sideNames = [...new Set([...Object.keys(config.upstreams), feature.upstream])];
+  const strangers = variants.filter((variant) => !sideNames.includes(variant));
   if (strangers.length > 0)
     return [
       fault(
         ['variants', strangers[0]!],
-        `is not an upstream; variants are named like the upstreams (${Object.keys(config.upstreams).join(', ')})`,
+        `is not an upstream; variants are named like the upstreams (${sideNames.join(', ')})`,
       ),
     ];
   for (const needed of [config.default, feature.upstream]) {

@@ -25,8 +25,8 @@ export interface House {
   readonly dir: string;
   readonly current: Current;
   readonly journal: Journal;
-  act(action: Action, ifMatch?: string | null): ReturnType<typeof viewOf>;
-  code(action: Action, ifMatch?: string | null): string;
+  act(action: Action, ifMatch?: string | null): Promise<ReturnType<typeof viewOf>>;
+  code(action: Action, ifMatch?: string | null): Promise<string>;
 }
 
 export function house({
@@ -61,11 +61,11 @@ export function house({
     rmSync(dir, { recursive: true });
   };
   const parts = { current, journal, retireRefusal: () => 'too early', askGates: () => gates, now: () => 0 };
-  const act: House['act'] = (action, ifMatch = etagOf(current.snapshot().features.get('images')!)) =>
-    viewOf(changeFlag(parts, { feature: 'images', action, ifMatch, who: 'ana', why: 'because' }));
-  const code: House['code'] = (action, ifMatch) => {
+  const act: House['act'] = async (action, ifMatch = etagOf(current.snapshot().features.get('images')!)) =>
+    viewOf(await changeFlag(parts, { feature: 'images', action, ifMatch, who: 'ana', why: 'because' }));
+  const code: House['code'] = async (action, ifMatch) => {
     try {
-      act(action, ifMatch);
+      await act(action, ifMatch);
     } catch (error) {
       return (error as Problem).code;
     }

@@ -24,9 +24,9 @@ const PAUSES: readonly number[] = [25, 50, 100, 200, 400, 400, 400, 400];
 const MAX_HOLD = 2000;
 
 /**
- * A write of rows that move. Only their home does it; the other side answers 421 and has done nothing, so the write goes on to the home that it
- * names: one exchange after the other, of which only the last is seen by the client and the observers. The body is kept until then. Whatever may have
- * been done is never done again: a write goes on after a 421, and where not a byte of it had left, and else not.
+ * A write of rows that move. Only their home does it; the other side answers 421, or 404 for what it lacks yet, and has done nothing. So the write goes on:
+ * one exchange after the other, of which only the last is seen by the client and the observers. The body is kept until then. What may have been done is
+ * never done again: beside those two answers a write goes on only where not a byte of it had left.
  */
 export class Errand implements Carrier, Asker, Judge, SpoolOwner {
   readonly body: SpooledBody | null;
@@ -41,8 +41,9 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
   #pauses = 0;
   #heldSince = 0;
   #timer: NodeJS.Timeout | null = null;
-  /** What the last 421 said. */
+  /** What the last 421 said, or after a 404 who is left to be asked: a guess. */
   #named: NamedHome | null = null;
+  #isGuess = false;
   readonly #refused = new Set<string>();
   readonly #down = new Set<string>();
   /** How much of the body the exchange has. */
@@ -100,14 +101,13 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
     this.#gateway.log.error({ err: error }, 'a body could not be kept on the disk');
     if (this.#isOver) return;
     // Asked already: the upstream has a part, and can't have taken it for the whole.
-    if (this.#exchange !== null) this.#exchange.refuseBody(TOLD.noSpool);
-    else this.#tell(TOLD.noSpool);
+    if (this.#exchange === null) this.#tell(TOLD.noSpool);
+    else this.#exchange.refuseBody(TOLD.noSpool);
   }
 
   #spooled(): void {
     if (this.#isOver) return;
-    const { written } = this.body!.spool;
-    if (written > 0) this.#homes.spooled(written);
+    if (this.body!.spool.written > 0) this.#homes.spooled(this.body!.spool.written);
     this.#ask(this.#asked);
   }
 
@@ -137,12 +137,28 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
 
   declines(head: AnswerHead): boolean {
     const { path } = this.#it.view;
+    if (head.status === 404) return this.#doubts();
     if (head.status !== 421) {
-      if (head.status < 400) this.#homes.settled(path, this.#asked, this.#named);
+      if (head.status < 400) this.#homes.settled(path, this.#asked, this.#isGuess ? null : this.#named);
       return false;
     }
     this.#refused.add(this.#asked);
+    this.#isGuess = false;
     this.#named = this.#homes.misdirected(path, fieldOf(head, 'strangler-home'));
+    return true;
+  }
+
+  /**
+   * A side refuses with 421 only what it has, and lacks what its home has only just made. A 404 holds where the other side has named this one
+   * as the home, and where that lacks it too; what was known of homes before may be out of date.
+   */
+  #doubts(): boolean {
+    const named = this.#named;
+    const other = this.#homes.sides.find((side) => side !== this.#asked);
+    if (other === undefined || (named?.upstream === this.#asked && !named.isMoving)) return false;
+    this.#refused.add(this.#asked);
+    this.#isGuess = true;
+    this.#named = { upstream: other, epoch: 0, isMoving: false };
     return true;
   }
 
@@ -159,7 +175,7 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
     return null;
   }
 
-  /** It is being handed over, or each side takes the other one for the home, which is the same from outside. */
+  /** It is being handed over, or each side takes the other one for the home. */
   #hold(named: NamedHome): void {
     const now = this.#gateway.now();
     if (this.#pauses === 0) {
@@ -171,7 +187,7 @@ export class Errand implements Carrier, Asker, Judge, SpoolOwner {
     this.#timer = setTimeout(() => this.#ask(named.upstream), pause);
   }
 
-  /** Who is not there may not be the home at all: the other side knows, if it has not said so yet. */
+  /** Who is not there may not be the home at all: the other side knows, if it has not been asked yet. */
   unsent(): boolean {
     this.#down.add(this.#asked);
     const other = this.#homes.sides.find((side) => side !== this.#asked);

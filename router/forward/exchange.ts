@@ -193,7 +193,7 @@ export class Exchange implements SocketOwner, AnswerOwner, Carrier {
       this.#it.route,
       now,
     );
-    visit.drop(tried.isStale ? null : 'failure', now);
+    visit.failed(tried, now);
     this.#relay.restart();
     if (step === 'again') return this.#ask(tried.same!, false, now);
     if (step === 'other') return this.#ask(tried.other!, this.#isReplayable, now);

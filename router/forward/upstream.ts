@@ -50,6 +50,11 @@ export class Upstream {
     this.#instances = [...kept, ...added];
   }
 
+  /** There are others to ask than the one that is asked. */
+  get isSpread(): boolean {
+    return this.#instances.length > 1;
+  }
+
   /** An instance that may be asked and is not among `tried`; null when there is none. */
   choose(now: number, tried: readonly Instance[]): Instance | null {
     const only = this.#instances.length === 1 ? this.#instances[0]! : null;

@@ -18,6 +18,7 @@ export class Visit {
   /** When the upstream's `response` time is used up, all tries together. */
   end = Infinity;
   #tried: readonly Instance[] = NONE;
+  #askedAt = 0;
 
   constructor(upstream: Upstream, now: number) {
     this.upstream = upstream;
@@ -34,6 +35,7 @@ export class Visit {
   ask(instance: Instance, owner: SocketOwner, mayReuse: boolean, now: number): boolean {
     this.tries++;
     this.instance = instance;
+    this.#askedAt = now;
     if (!this.#tried.includes(instance)) this.#tried = [...this.#tried, instance];
     instance.begin(now);
     const idle = mayReuse ? this.upstream.take(instance, owner) : null;
@@ -80,20 +82,29 @@ export class Visit {
     };
   }
 
-  /** What follows a failed try here. Another instance costs the budget; without one left it is the fallback's turn, if there is one. */
+  /**
+   * What follows a failed try here. Another instance costs the budget, unless there was nobody who could have had work by it: a dead instance must not use up
+   * what stalled ones need. Without budget it is the fallback's turn, if there is one.
+   */
   afterwards(
     failed: Failed,
     route: Pick<Route, 'fallback' | 'fallbackOn'>,
     now: number,
   ): ReturnType<typeof afterFailure> {
     const step = afterFailure(failed, route);
-    if (step !== 'other' || this.upstream.budget.take(now)) return step;
+    if (step !== 'other' || failed.isUnsent || this.upstream.budget.take(now)) return step;
     return mayFallBack(failed, route) ? 'fallback' : 'tell';
   }
 
   /** True when the upstream has not taken the body for longer than it may take to answer. */
   isStuck(body: RequestBody, now: number): boolean {
     return body.isStuck(now, this.upstream.options.timeouts.response);
+  }
+
+  /** The current try came to nothing. Nobody is to blame for a connection that was idle too long. */
+  failed({ kind, isStale }: Pick<Failed, 'kind' | 'isStale'>, now: number): void {
+    const isSilent = kind === 'timeout' && this.upstream.isSpread && this.instance!.heardAt < this.#askedAt;
+    this.drop(isStale ? null : isSilent ? 'silence' : 'failure', now);
   }
 
   /** Ends the current try; null: its end says nothing about the instance. */

@@ -27,6 +27,26 @@ describe('the breaker', () => {
     assert.deepEqual([admits(open, 149), admits(open, 150)], [false, true]);
   });
 
+  it('opens at the second silence, and at a silence among failures', () => {
+    assert.equal(run([['silence', 0]]).state, 'closed');
+    for (const second of ['silence', 'failure'] as const)
+      assert.equal(
+        run([
+          ['silence', 0],
+          [second, 0],
+        ]).state,
+        'open',
+      );
+    assert.equal(
+      run([
+        ['silence', 0],
+        ['success', 0],
+        ['silence', 0],
+      ]).state,
+      'closed',
+    );
+  });
+
   it('lets one probe through, and only its success closes', () => {
     const open = run([
       ['failure', 0],

@@ -1,14 +1,15 @@
 /**
  * When an instance is left alone. A pure table: (state, event) → state. Failures in a row open the breaker; after a pause one request is let
  * through as a probe; its success closes the breaker, its failure doubles the pause. What an instance answers never counts as a failure, bad
- * as it may be: an answer is a sign of life. Neither does a client that goes away.
+ * as it may be: an answer is a sign of life. Neither does a client that goes away. A silence, with others there to ask, weighs as half of the threshold: each
+ * costs a request all its patience, so the second one is enough.
  */
 export type Breaker =
   | { readonly state: 'closed'; readonly failures: number }
   | { readonly state: 'open'; readonly until: number; readonly rounds: number }
   | { readonly state: 'half-open'; readonly rounds: number };
 
-export type BreakerEvent = 'success' | 'failure' | 'probe' | 'abandoned';
+export type BreakerEvent = 'success' | 'failure' | 'silence' | 'probe' | 'abandoned';
 
 export interface BreakerOptions {
   /** Failures in a row that open it. */
@@ -34,11 +35,12 @@ export function afterEvent(
       // Only a probe closes an open breaker; what was in flight before it opened proves nothing new.
       return breaker.state === 'open' ? breaker : CLOSED;
     case 'failure':
+    case 'silence': {
       if (breaker.state === 'open') return breaker;
       if (breaker.state === 'half-open') return opened(breaker.rounds + 1, now, options);
-      return breaker.failures + 1 >= options.threshold
-        ? opened(0, now, options)
-        : { state: 'closed', failures: breaker.failures + 1 };
+      const failures = breaker.failures + (event === 'silence' ? Math.ceil(options.threshold / 2) : 1);
+      return failures >= options.threshold ? opened(0, now, options) : { state: 'closed', failures };
+    }
     case 'probe':
       return breaker.state === 'open' ? { state: 'half-open', rounds: breaker.rounds } : breaker;
     case 'abandoned':

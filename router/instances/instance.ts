@@ -22,6 +22,8 @@ export class Instance {
   /** No longer configured: what is under way ends, nothing new goes there. */
   isRetired = false;
   breaker: Breaker = CLOSED;
+  /** When it last completed an answer, in milliseconds of the data path's clock. */
+  heardAt = -Infinity;
   readonly #options: BreakerOptions;
 
   constructor(url: string, options: BreakerOptions) {
@@ -48,7 +50,8 @@ export class Instance {
   /** A request is over; null: its end says nothing about the instance, such as a client that went away. */
   end(event: BreakerEvent | null, now: number): void {
     this.inFlight--;
-    if (event === 'failure') this.failures++;
+    if (event === 'success') this.heardAt = now;
+    if (event === 'failure' || event === 'silence') this.failures++;
     this.record(event ?? 'abandoned', now);
   }
 

@@ -35,6 +35,32 @@ export interface Entry {
   readonly ungated: boolean;
   /** What the gates measured, when they were asked. */
   readonly numbers: unknown;
+  /** Of a kill, and its end, in the state folder of one of several routers: which one. It holds there alone, and the flag is as it was. */
+  readonly router?: string;
+}
+
+/** A move of data as the journal shows it before and after something happened to it. */
+export interface MoveView {
+  readonly phase: string;
+  /** Wanted share of the buckets at the new side. */
+  readonly percent: number;
+  /** What a verification found and nobody took away; null: nothing. */
+  readonly corrupt: string | null;
+}
+
+/** Something that happened to a move of data: told by its runner or by a person, and made by neither through this router. */
+export interface MoveEntry {
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly move: string;
+  readonly action: string;
+  /** `mover` for what its runner told. */
+  readonly who: string;
+  readonly why: string;
+  /** null: not known. */
+  readonly before: MoveView | null;
+  readonly after: MoveView | null;
 }
 
 /**
@@ -48,13 +74,16 @@ export type Line =
       readonly flags: { readonly before: string; readonly after: string };
     }
   | { readonly kind: 'done'; readonly id: string }
+  | { readonly kind: 'move'; readonly entry: MoveEntry }
   | { readonly kind: 'aborted'; readonly id: string; readonly reason: string };
 
 export interface Journal {
   /** Returns when the line is on the disk. */
   append(line: Line): void;
-  /** Changes that were made, oldest first. */
+  /** Changes that were made to features, oldest first. */
   entries(): readonly Entry[];
+  /** These and what happened to moves, oldest first. */
+  history(): readonly (Entry | MoveEntry)[];
   /** Intents that are neither done nor aborted: a crash came in between. */
   open(): readonly Extract<Line, { kind: 'intent' }>[];
   close(): void;
@@ -72,13 +101,18 @@ export function openJournal(path: string): Journal {
   if (whole.length < text.length) ftruncateSync(file, Buffer.byteLength(whole));
   const intents = new Map<string, Extract<Line, { kind: 'intent' }>>();
   const done: Entry[] = [];
+  const history: (Entry | MoveEntry)[] = [];
   /** A router that starts may give up what another one is just doing; who made a change has the last word. */
   const givenUp = new Map<string, Extract<Line, { kind: 'intent' }>>();
   const take = (line: Line): void => {
     if (line.kind === 'intent') intents.set(line.entry.id, line);
+    else if (line.kind === 'move') history.push(line.entry);
     else {
       const intent = intents.get(line.id) ?? givenUp.get(line.id);
-      if (intent && line.kind === 'done') done.push(intent.entry);
+      if (intent && line.kind === 'done') {
+        done.push(intent.entry);
+        history.push(intent.entry);
+      }
       if (intent && line.kind === 'aborted') givenUp.set(line.id, intent);
       else givenUp.delete(line.id);
       intents.delete(line.id);
@@ -123,6 +157,10 @@ export function openJournal(path: string): Journal {
     entries() {
       catchUp();
       return done;
+    },
+    history() {
+      catchUp();
+      return history;
     },
     open() {
       catchUp();

@@ -1,10 +1,35 @@
 import { randomUUID } from 'node:crypto';
+import type { Snapshot } from '../flags/snapshot.ts';
+import { viewOf } from '../flags/view.ts';
 import type { FeatureView, Journal } from './journal.ts';
 
 /** A feature as it is now. */
 export interface Seen {
   readonly view: FeatureView;
   readonly fingerprint: string;
+}
+
+/** The features as they are here, kills in the state folder included. */
+export function seenFeatures(snapshot: Snapshot): Map<string, Seen> {
+  return new Map(
+    [...snapshot.features].map(([name, feature]) => [
+      name,
+      { view: viewOf(feature), fingerprint: feature.flag.fingerprint },
+    ]),
+  );
+}
+
+/** The features as their flags say. */
+export function seenFlags(snapshot: Snapshot): Map<string, Seen> {
+  return new Map(
+    [...snapshot.features].map(([name, feature]) => [
+      name,
+      {
+        view: viewOf({ ...feature, killed: feature.flag.state === 'DISABLED' }),
+        fingerprint: feature.flag.fingerprint,
+      },
+    ]),
+  );
 }
 
 const isSame = (a: FeatureView, b: FeatureView): boolean => JSON.stringify(a) === JSON.stringify(b);

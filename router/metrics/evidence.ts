@@ -11,6 +11,13 @@ export interface Evidence {
   flush(): void;
 }
 
+/** When the default upstream last answered, as other machines know it. */
+export interface EvidenceElsewhere {
+  known(): Readonly<Record<string, number>>;
+  /** Tells what is known here. */
+  tell(times: Readonly<Record<string, number>>): void;
+}
+
 /** Features that the default upstream has answered lately, each with the time (milliseconds since the epoch). */
 export interface DefaultAnswers extends Reporter {
   observe(observation: Observation, defaultUpstream: string): void;
@@ -51,6 +58,7 @@ export function createEvidence(
   journal: Pick<Journal, 'entries'>,
   answers: Pick<DefaultAnswers, 'take'>,
   now: () => number,
+  elsewhere: EvidenceElsewhere | null = null,
 ): Evidence {
   const path = join(stateDir, 'evidence.json');
   const lastDefault = new Map<string, number>();
@@ -67,6 +75,7 @@ export function createEvidence(
     const fresh = answers.take();
     isDirty ||= Object.keys(fresh).length > 0;
     add(fresh);
+    if (elsewhere) add(elsewhere.known());
     try {
       // Another router on this folder, such as the one before that drains, has seen what we have not.
       add(read());
@@ -90,6 +99,7 @@ export function createEvidence(
     },
     flush() {
       collect();
+      elsewhere?.tell(Object.fromEntries(lastDefault));
       if (!isDirty) return;
       isDirty = false;
       replaceFile(path, JSON.stringify(Object.fromEntries(lastDefault)), 0o600);

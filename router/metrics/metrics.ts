@@ -2,6 +2,7 @@ import { Gauge, Registry, type Counter } from '@prometheus-io/client';
 import type { Current } from '../flags/current.ts';
 import { STAGES } from '../flags/stage.ts';
 import { createCounters, type Counters } from './counters.ts';
+import { createEvaluations, type Evaluations } from './evaluations.ts';
 import { processMetrics } from './process.ts';
 import type { Metric } from './traffic.ts';
 
@@ -11,6 +12,8 @@ export interface Metrics extends Counters {
   readonly contentType: string;
   /** Adds metrics that are read when they are asked for. */
   show(metrics: readonly Metric[]): void;
+  /** Of flags, for applications; counted where the admin port is. */
+  readonly evaluations: Evaluations;
   /** Where others add what they show. */
   readonly registry: Registry;
 }
@@ -22,9 +25,12 @@ export function createMetrics(current: Pick<Current, 'snapshot' | 'status'>): Me
   processMetrics(registry);
   const counters = createCounters(registry);
   featureGauges(current, registers);
+  const evaluations = createEvaluations();
+  registry.registerMetric(evaluations.metric as unknown as Counter);
 
   return {
     ...counters,
+    evaluations,
     text: () => registry.metrics(),
     contentType: registry.contentType,
     registry,
@@ -79,6 +85,14 @@ function featureGauges(current: Pick<Current, 'snapshot' | 'status'>, registers:
       const { config, flags } = current.status();
       this.set({ file: 'config' }, config.state === 'applied' ? 1 : 0);
       this.set({ file: 'flags' }, flags.state === 'applied' ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'strangler_flags_stale',
+    help: '1 while the source of the flags is not heard of, and the last known ones serve',
+    registers,
+    collect() {
+      this.set(current.status().flags.stale ? 1 : 0);
     },
   });
 }

@@ -42,7 +42,8 @@ const KEPT = 30_000;
 const ALIVE = 'alive';
 
 const count = z.number().nonnegative();
-const delta = z.object({
+/** What a router has measured, as another one takes it in. */
+export const delta = z.object({
   at: z.number(),
   sides: z.array(
     z.object({
@@ -70,7 +71,7 @@ const delta = z.object({
  */
 export function openPeers({ stateDir, windows, now, log }: PeersOptions): Peers {
   const folder = join(stateDir, 'windows');
-  const me = `${hostname().replace(/[^\w.-]/g, '_')}.${process.pid}.${randomUUID().slice(0, 8)}`;
+  const me = routerName();
   const own = join(folder, me);
   /** Number of the last file that was read, by router. */
   const read = new Map<string, number>();
@@ -151,6 +152,11 @@ export function openPeers({ stateDir, windows, now, log }: PeersOptions): Peers 
       rmSync(join(own, ALIVE), { force: true });
     },
   };
+}
+
+/** What a router is called among others: host, pid, and what is never given twice. */
+export function routerName(): string {
+  return `${hostname().replace(/[^\w.-]/g, '_')}.${process.pid}.${randomUUID().slice(0, 8)}`;
 }
 
 /** Numbers of the files that hold what was measured, in order. */

@@ -47,7 +47,7 @@ export interface WindowsDelta {
 export interface Windows extends Reporter {
   /** Notes what the decided upstream itself did; what it was never asked counts nowhere. */
   observe(observation: Observation): void;
-  parity(feature: string, result: ParityResult): void;
+  parity(feature: string, result: ParityResult, count?: number): void;
   sample(feature: string, sample: Sample): void;
   /** Everything from `fromMs` to before `toMs` (milliseconds since the epoch), in whole seconds. */
   between(feature: string, fromMs: number, toMs: number): FeatureWindow;
@@ -178,7 +178,7 @@ export function createWindows({ now }: { readonly now: () => number }): Windows 
         1,
       );
     },
-    parity: (feature, result) => noteParity(feature, now(), result, 1),
+    parity: (feature, result, count = 1) => noteParity(feature, now(), result, count),
     sample(feature, { upstream, ok, milliseconds, parity, count }) {
       note(seriesOf(feature, upstream, true), now(), bucketOf(milliseconds), !ok, false, count);
       if (parity) noteParity(feature, now(), parity, count);

@@ -54,7 +54,7 @@ export function strangle({ config, env = process.env, log: given }: StrangleOpti
   const stateDir = stateFolder(config, env);
   const current = load(resolve(config), stateDir, env);
   const services = createServices();
-  const discovery = createDiscovery({ setUpstreams: services.setUpstreams, log });
+  const discovery = createDiscovery({ stateDir, env, setUpstreams: services.setUpstreams, log });
   discovery.use(current.snapshot().config);
   current.onSwap((_before, { config, version }) => {
     discovery.use(config);

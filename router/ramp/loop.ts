@@ -18,8 +18,8 @@ export interface RampParts {
   readonly windows: Pick<Windows, 'compared'>;
   /** Routers whose windows are missing, for the verdicts to name. */
   readonly silent?: () => readonly string[];
-  /** The one way to change a flag. Throws when the change is refused. */
-  readonly change: (request: ChangeRequest) => unknown;
+  /** The one way to change a flag. Rejects when the change is refused. */
+  readonly change: (request: ChangeRequest) => Promise<unknown>;
   readonly store: RampStore;
   readonly leader: Leader;
   /** Milliseconds since the epoch. */
@@ -45,8 +45,8 @@ export interface RampView {
 }
 
 export interface Ramp {
-  /** Looks at every feature, and moves those that run. Never throws. */
-  tick(): void;
+  /** Looks at every feature, and moves those that run; not while an earlier look still moves one. Never rejects. */
+  tick(): Promise<void>;
   view(feature: Feature): RampView;
   /** What the gates said at the last look. */
   gates(feature: Feature): readonly GateResult[];
@@ -66,6 +66,7 @@ export function createRamp(parts: RampParts): Ramp {
   const judging = createJudging(parts);
   const complaints = new Map<string, number>();
   const written = new Map<string, Progress>();
+  let isLooking = false;
 
   function complain(feature: string, error: unknown): void {
     const key = `${feature}: ${(error as Error).message}`;
@@ -74,10 +75,10 @@ export function createRamp(parts: RampParts): Ramp {
     log.error({ err: error, feature }, 'the ramp failed; serving goes on, and it tries again');
   }
 
-  function act(feature: Feature, action: Action, why: string): void {
+  async function act(feature: Feature, action: Action, why: string): Promise<void> {
     const { name: of } = feature;
     try {
-      parts.change({ feature: of, action, ifMatch: etagOf(feature), who: 'ramp', why });
+      await parts.change({ feature: of, action, ifMatch: etagOf(feature), who: 'ramp', why });
       log.info({ feature: of, action: action.kind, why }, 'the ramp moved');
     } catch (error) {
       // Somebody was faster: what they did counts, and the next look starts from there.
@@ -85,39 +86,39 @@ export function createRamp(parts: RampParts): Ramp {
     }
   }
 
-  function move(feature: Feature, at: Progress, results: readonly GateResult[]): void {
+  async function move(feature: Feature, at: Progress, results: readonly GateResult[]): Promise<void> {
     const { ramp } = feature.config;
     const { percent, stage } = feature.flag;
     if (!ramp || viewOf(feature).ramp !== 'running' || stage !== 'canary' || percent === null) return;
     if (feature.killed) return;
     if (wasEditedByHand(parts.journal, feature.name))
-      return act(feature, { kind: 'pause' }, 'the flag file was edited by hand while the ramp ran');
+      return await act(feature, { kind: 'pause' }, 'the flag file was edited by hand while the ramp ran');
     const { hold, onBreach, steps } = ramp;
     const verdicts = results.map(({ verdict }) => verdict);
     const event = eventOf({ percent, heldFor: now() - at.from, hold, onBreach, verdicts });
     const next = nextRamp('running', event);
     const breaches = results.filter(({ verdict }) => verdict === 'breach').map(({ text }) => text);
     if (next.move === 'stepBack')
-      return act(
+      return await act(
         feature,
         { kind: 'stepBack', percent: stepBelow(steps, percent), numbers: results },
         breaches.join('; '),
       );
     if (next.state === 'paused')
-      return act(feature, { kind: 'pause', numbers: results }, breaches.join('; '));
+      return await act(feature, { kind: 'pause', numbers: results }, breaches.join('; '));
     const to = next.move === 'stepUp' ? stepAbove(steps, percent) : null;
     if (to === null) return;
     const why =
       percent === 0
         ? 'the first step'
         : `${percent} % was held for ${Math.round((now() - at.from) / 1000)} s and ${results.length === 0 ? 'there are no gates' : 'every gate passes'}`;
-    act(feature, { kind: 'step', percent: to, numbers: results.length === 0 ? null : results }, why);
+    await act(feature, { kind: 'step', percent: to, numbers: results.length === 0 ? null : results }, why);
   }
 
-  function look(feature: Feature, leads: boolean): void {
+  async function look(feature: Feature, leads: boolean): Promise<void> {
     const found = judging.lookAgain(feature);
     if (!leads) return;
-    move(feature, judging.follow(feature), found);
+    await move(feature, judging.follow(feature), found);
     // A step begins when it is taken, not when it is seen.
     const moved = judging.follow(parts.snapshot().features.get(feature.name) ?? feature);
     if (written.get(feature.name) === moved) return;
@@ -126,18 +127,22 @@ export function createRamp(parts: RampParts): Ramp {
   }
 
   const self: Ramp = {
-    tick() {
+    async tick() {
+      if (isLooking) return;
+      isLooking = true;
       try {
         const leads = parts.leader.lead();
         for (const feature of parts.snapshot().features.values()) {
           try {
-            look(feature, leads);
+            await look(feature, leads);
           } catch (error) {
             complain(feature.name, error);
           }
         }
       } catch (error) {
         complain('', error);
+      } finally {
+        isLooking = false;
       }
     },
     view(feature) {
@@ -160,8 +165,8 @@ export function createRamp(parts: RampParts): Ramp {
     askBefore: (stage, feature) =>
       feature.config.gates.length === 0 ? [] : judging.ask(feature, BEFORE[stage]),
     start() {
-      self.tick();
-      const timer = setInterval(self.tick, EVERY);
+      void self.tick();
+      const timer = setInterval(() => void self.tick(), EVERY);
       return {
         close() {
           clearInterval(timer);

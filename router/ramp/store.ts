@@ -47,35 +47,35 @@ export function rampStore(stateDir: string, startedAt: number): RampStore {
   return {
     read() {
       const found = readText(path);
-      const parsed = 'text' in found ? file.safeParse(jsonOf(found.text)) : null;
-      return new Map(
-        Object.entries(parsed?.data?.features ?? {}).map(([name, { kept, ...rest }]) => [
-          name,
-          {
-            ...rest,
-            from: startedAt,
-            kept: kept && { until: kept.until, side: sideOf(kept.side) },
-          },
-        ]),
-      );
+      return progressOf('text' in found ? found.text : '', startedAt);
     },
-    write(progress) {
-      const features = Object.fromEntries(
-        [...progress].map(([name, { stage, percent, killed, ramp, since, kept }]) => [
-          name,
-          {
-            stage,
-            percent,
-            killed,
-            ramp,
-            since,
-            kept: kept && { until: kept.until, side: packed(kept.side) },
-          },
-        ]),
-      );
-      replaceFile(path, JSON.stringify({ features }), 0o600);
-    },
+    write: (progress) => replaceFile(path, textOf(progress), 0o600),
   };
+}
+
+/** Progress by feature from its text; empty when that can't be read. */
+export function progressOf(text: string, startedAt: number): Map<string, Progress> {
+  const parsed = file.safeParse(jsonOf(text));
+  return new Map(
+    Object.entries(parsed.data?.features ?? {}).map(([name, { kept, ...rest }]) => [
+      name,
+      {
+        ...rest,
+        from: startedAt,
+        kept: kept && { until: kept.until, side: sideOf(kept.side) },
+      },
+    ]),
+  );
+}
+
+export function textOf(progress: ReadonlyMap<string, Progress>): string {
+  const features = Object.fromEntries(
+    [...progress].map(([name, { stage, percent, killed, ramp, since, kept }]) => [
+      name,
+      { stage, percent, killed, ramp, since, kept: kept && { until: kept.until, side: packed(kept.side) } },
+    ]),
+  );
+  return JSON.stringify({ features });
 }
 
 function jsonOf(text: string): unknown {

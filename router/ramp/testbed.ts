@@ -35,11 +35,11 @@ export interface House {
   readonly errors: unknown[];
   ramp: Ramp;
   feature(): Feature;
-  act(action: Action, who?: string): void;
+  act(action: Action, who?: string): Promise<void>;
   /** Lets seconds pass, each with 50 requests on each side and a look at its end. */
-  pass(seconds: number, errors?: number, slower?: number): void;
+  pass(seconds: number, errors?: number, slower?: number): Promise<void>;
   /** A router that starts on the same folder. */
-  restart(): void;
+  restart(): Promise<void>;
   steps(): (string | number | null)[][];
 }
 
@@ -56,7 +56,10 @@ export function flagsAt(percent: number, ramp?: string): string {
 }
 
 /** A router's ramp with its files in a temporary folder and a clock of its own; for tests. */
-export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold: 60s }'): House {
+export async function createHouse(
+  percent = 5,
+  ramp = '{ steps: [1, 5, 25, 100], hold: 60s }',
+): Promise<House> {
   // Late in a second, so that what is noted before a look lies in the same second as the step that the look begins.
   let at = Math.floor(Date.now() / 1000) * 1000 + 700;
   const now = (): number => at;
@@ -67,7 +70,7 @@ export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold:
   const journal = openJournal(join(dir, 'journal.jsonl'));
   const errors: unknown[] = [];
   let windows = createWindows({ now });
-  const build = (): Ramp => {
+  const build = async (): Promise<Ramp> => {
     const changing: ChangeParts = {
       current,
       journal,
@@ -75,14 +78,14 @@ export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold:
       askGates: (before, feature) => built.askBefore(before, feature),
       now,
     };
-    house.act = (action, who = 'ana') =>
-      void changeFlag(changing, {
+    house.act = async (action, who = 'ana') =>
+      void (await changeFlag(changing, {
         feature: 'images',
         action,
         who,
         why: 'a test',
         ifMatch: etagOf(house.feature()),
-      });
+      }));
     const built: Ramp = createRamp({
       snapshot: current.snapshot,
       journal,
@@ -93,7 +96,7 @@ export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold:
       now,
       log: { info() {}, error: (fields) => void errors.push(fields) },
     });
-    built.tick();
+    await built.tick();
     return built;
   };
   const house: House = {
@@ -112,7 +115,7 @@ export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold:
     ramp: null as never,
     act: null as never,
     feature: () => current.snapshot().features.get('images')!,
-    pass(seconds, errors = 0, slower = 0) {
+    async pass(seconds, errors = 0, slower = 0) {
       for (let second = 0; second < seconds; second++) {
         const { percent } = house.feature().flag;
         const note = (upstream: string, ok: boolean, milliseconds: number, count: number): void =>
@@ -124,12 +127,12 @@ export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold:
         }
         if (percent !== 100) note('monolith', true, 20, 50);
         at += 500;
-        house.ramp.tick();
+        await house.ramp.tick();
       }
     },
-    restart() {
+    async restart() {
       windows = createWindows({ now });
-      house.ramp = build();
+      house.ramp = await build();
     },
     steps: () =>
       journal
@@ -137,6 +140,6 @@ export function createHouse(percent = 5, ramp = '{ steps: [1, 5, 25, 100], hold:
         .filter(({ who }) => who === 'ramp')
         .map(({ action, before, after }) => [action, before!.percent, after.percent, after.ramp]),
   };
-  house.ramp = build();
+  house.ramp = await build();
   return house;
 }

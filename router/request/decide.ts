@@ -63,6 +63,31 @@ export function decisions(name: string, flag: FlagState, version: string): Decid
   };
 }
 
+/** What stands above all else: kill, then retired. Null: neither. */
+export function fixedSide(
+  { config, flag, killed, frozen }: DecidedFeature,
+  fallback: string,
+): Decision | null {
+  if (killed) return frozen(fallback, 'KILLED');
+  return flag.stage === 'retired' ? frozen(config.upstream, 'RETIRED') : null;
+}
+
+/** The side of every stage but canary, which asks who it is. Null in canary. */
+export function stagedSide({ config, flag, frozen }: DecidedFeature, fallback: string): Decision | null {
+  if (flag.stage === 'live') return frozen(config.upstream, 'STAGE');
+  return flag.stage === 'canary' ? null : frozen(fallback, 'STAGE');
+}
+
+/** The side of one client in canary: targeting, then the bucket of its key. */
+export function splitSide(
+  { flag, frozen }: DecidedFeature,
+  fallback: string,
+  context: EvaluationContext,
+): Decision {
+  const { upstream, bucketed } = flag.evaluate(context);
+  return frozen(upstream ?? fallback, bucketed ? 'BUCKET' : 'TARGETING');
+}
+
 /**
  * kill → retired → signed override → stage → key → targeting → bucket. Pure but for the clock it is given. `keyFor` finds the key that decides the
  * side; it is only asked when a share does.
@@ -75,13 +100,13 @@ export function decide(
   now: () => number,
   keyFor: typeof keyOf = keyOf,
 ): Decision {
-  const { config, flag, frozen } = feature;
-  if (feature.killed) return frozen(fallback, 'KILLED');
-  if (flag.stage === 'retired') return frozen(config.upstream, 'RETIRED');
+  const { config, frozen } = feature;
+  const fixed = fixedSide(feature, fallback);
+  if (fixed !== null) return fixed;
   const side = overrideKey === null ? null : overriddenSide(feature, fallback, asked, overrideKey, now);
   if (side !== null) return frozen(side, 'OVERRIDE');
-  if (flag.stage === 'live') return frozen(config.upstream, 'STAGE');
-  if (flag.stage !== 'canary') return frozen(fallback, 'STAGE');
+  const staged = stagedSide(feature, fallback);
+  if (staged !== null) return staged;
   const key = keyFor(config.key, asked);
   if (key === null) return frozen(fallback, 'NO_KEY');
   const context: EvaluationContext = {
@@ -94,8 +119,23 @@ export function decide(
     const value = asked.header(name);
     if (value !== undefined) context[name] = value;
   }
-  const { upstream, bucketed } = flag.evaluate(context);
-  return frozen(upstream ?? fallback, bucketed ? 'BUCKET' : 'TARGETING');
+  return splitSide(feature, fallback, context);
+}
+
+/**
+ * The same for whoever brings the context instead of a request (OFREP, `strangler explain --feature`): all of it is seen by targeting, and its
+ * `targetingKey` is the key. There is no override: it is for browsers.
+ */
+export function decideFor(
+  feature: DecidedFeature,
+  fallback: Config['default'],
+  context: Partial<EvaluationContext>,
+): Decision {
+  const decided = fixedSide(feature, fallback) ?? stagedSide(feature, fallback);
+  if (decided !== null) return decided;
+  return context.targetingKey
+    ? splitSide(feature, fallback, context as EvaluationContext)
+    : feature.frozen(fallback, 'NO_KEY');
 }
 
 function overriddenSide(

@@ -23,7 +23,8 @@ export interface ParityDelta {
 
 /** Results, drops and mismatches by feature. Of several processes, one adds up what the others hand over. */
 export interface Parity extends Reporter {
-  result(feature: string, result: Result): void;
+  /** `count` comparisons that ended alike. */
+  result(feature: string, result: Result, count?: number): void;
   drop(feature: string, reason: Dropped): void;
   mismatch(feature: string, mismatch: Mismatch): void;
   of(feature: string): FeatureParity;
@@ -71,7 +72,9 @@ export function createParity(
 
   return {
     name: 'parity',
-    result: (feature, result) => void kept(feature).counts[result]++,
+    result(feature, result, count = 1) {
+      kept(feature).counts[result] += count;
+    },
     drop(feature, reason) {
       const { dropped } = kept(feature);
       dropped[reason] = (dropped[reason] ?? 0) + 1;

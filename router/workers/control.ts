@@ -1,8 +1,10 @@
 import { flushCompileCache } from 'node:module';
 import { pino } from 'pino';
 import { stateFolder } from '../config/state.ts';
+import { parseConfig } from '../config/parse.ts';
 import { startControl, type Control } from '../control.ts';
-import { loadCurrent, type Current } from '../flags/current.ts';
+import { loadCurrent, readConfig, type Current } from '../flags/current.ts';
+import { openSource } from '../flags/open-source.ts';
 import { createListeners, whenOthers } from '../listeners.ts';
 import { createDefaultAnswers } from '../metrics/evidence.ts';
 import { createMetrics } from '../metrics/metrics.ts';
@@ -28,20 +30,15 @@ const log = pino({
   redact: ['req.headers.authorization', 'req.headers.cookie'],
 });
 
-let running: ReturnType<typeof load> | null = null;
+let running: Awaited<ReturnType<typeof load>> | null = null;
 let control: Control | null = null;
 let isDraining = false;
 
-parent.onGone(close);
+parent.onGone(() => void close());
 parent.onMessage((message) => {
   switch (message.type) {
     case 'load':
-      try {
-        running = load(message.lastGood);
-      } catch (error) {
-        parent.leave(failed(error), 2);
-      }
-      return;
+      return void begin(message.lastGood).catch((error: unknown) => parent.leave(failed(error), 2));
     case 'go':
       return void go(message.listen).catch((error: unknown) => parent.leave(failed(error), 2));
     case 'report':
@@ -52,14 +49,21 @@ parent.onMessage((message) => {
       return running?.current.refresh();
     case 'draining':
       isDraining = true;
-      return void (running && whenOthers(running.listeners, () => control?.close()));
+      return void (running && whenOthers(running.listeners, () => void control?.close()));
     case 'close':
-      return close();
+      return void close();
   }
 });
 
-function load(lastGood: SnapshotText | null) {
-  const current = loadCurrent(configPath, stateDir, env, lastGood);
+async function begin(lastGood: SnapshotText | null): Promise<void> {
+  running = await load(lastGood);
+  running.tell();
+}
+
+async function load(lastGood: SnapshotText | null) {
+  const config = lastGood ? parseConfig(lastGood.config, env).config! : readConfig(configPath, env).config;
+  const source = await openSource(config, configPath, stateDir);
+  const current = loadCurrent(configPath, stateDir, env, lastGood, source);
   const { listen } = current.snapshot().config;
   const listeners = createListeners({ stateDir, router: process.ppid, listen });
   const folder = picturesFolder(stateDir);
@@ -73,8 +77,7 @@ function load(lastGood: SnapshotText | null) {
   const tell = (): void => parent.send({ type: 'snapshot', snapshot: textOf(current) });
   current.onSwap(tell);
   watchFiles(current, log);
-  tell();
-  return { current, listeners, metrics, windows, answers, shadow: { parity, pictures }, roster };
+  return { current, listeners, metrics, windows, answers, shadow: { parity, pictures }, roster, tell };
 }
 
 async function go(listen: Address | null): Promise<void> {
@@ -92,8 +95,8 @@ async function go(listen: Address | null): Promise<void> {
   flushCompileCache();
 }
 
-function close(): void {
-  control?.close();
+async function close(): Promise<void> {
+  await control?.close();
   parent.leave(null, 0);
 }
 

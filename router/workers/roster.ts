@@ -17,8 +17,11 @@ interface Status {
 /** Longest wait for workers to say that they serve a new snapshot, in milliseconds: one that is stuck must not keep a change from being answered. */
 const PATIENCE = 1000;
 
-/** Breaker states, the worst one last. */
-const BREAKERS = ['closed', 'half-open', 'open'];
+/** States that are not added but compared: the worst one, which stands last, is the one that shows. */
+const STATES: Readonly<Record<string, readonly string[]>> = {
+  breaker: ['closed', 'half-open', 'open'],
+  registry: ['FRESH', 'EMPTY', 'STALE'],
+};
 
 /** Adds what workers report to the reporters of this process, and remembers each one's last status. */
 export function createRoster(reporters: readonly Reporter[]): Roster {
@@ -65,7 +68,7 @@ function mergeLists(lists: readonly (readonly Status[])[]): Status[] {
   return [...groups.values()].map(merge);
 }
 
-/** Numbers are added, lists merged, of breakers the worst one shows; the rest is the same everywhere. */
+/** Numbers are added, lists merged, of states the worst one shows; the rest is the same everywhere. */
 function merge(all: readonly Status[]): Status {
   return Object.fromEntries(
     Object.entries(all[0]!).map(([key, first]) => {
@@ -73,11 +76,9 @@ function merge(all: readonly Status[]): Status {
       if (typeof first === 'number')
         return [key, (values as number[]).reduce((sum, value) => sum + value, 0)];
       if (Array.isArray(first)) return [key, mergeLists(values as Status[][])];
-      if (key === 'breaker')
-        return [
-          key,
-          (values as string[]).reduce((a, b) => (BREAKERS.indexOf(b) > BREAKERS.indexOf(a) ? b : a)),
-        ];
+      const order = STATES[key];
+      if (order)
+        return [key, (values as string[]).reduce((a, b) => (order.indexOf(b) > order.indexOf(a) ? b : a))];
       return [key, first];
     }),
   );

@@ -10,9 +10,10 @@ import { holdSocket, type HeldSocket } from './socket.ts';
 import { startTeam, type Team } from './team.ts';
 
 /** `workers` above 1: opens the port, and keeps control and workers running. */
-export async function serveWithWorkers(options: ServingOptions): Promise<Serving> {
-  const { stateDir, current } = options;
-  const { listen } = current.snapshot().config;
+export async function serveWithWorkers(
+  options: ServingOptions & { readonly listen: Address },
+): Promise<Serving> {
+  const { stateDir, listen } = options;
   const listeners = createListeners({ stateDir, router: process.pid, listen });
   const port = listeners.others() ? listen.port : await freePort(listen);
   return await supervise(options, { host: listen.host, port });
@@ -26,7 +27,7 @@ export interface Before {
   readonly config: Config;
   readonly adminUrl: string;
   /** Leaves admin port, journal and ramp. */
-  leave(): void;
+  leave(): void | Promise<void>;
 }
 
 /** The same as the successor of a router that was one process, on the port it has taken. That one drains afterwards. */

@@ -1,17 +1,20 @@
 import { openField, storm } from './storm.ts';
-import { isClean, summary } from './verdict.ts';
+import { details, isClean, summary } from './verdict.ts';
 
 /** `make prove-move SECONDS=60 SEED=7`: one storm, told as it goes; exit 1 when anything was lost. */
 const seconds = Number(process.env.SECONDS ?? 60);
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
 const crashes = Number(process.env.CRASHES ?? Math.floor(seconds / 15));
-console.log(`seed ${seed}, ${seconds} s, both servers killed ${crashes} times`);
+const routerKills = Number(process.env.ROUTER_KILLS ?? Math.floor(seconds / 12));
+console.log(
+  `seed ${seed}, ${seconds} s; each server is killed ${crashes} times, the router ${routerKills} times`,
+);
 const field = await openField();
 try {
   const log = process.env.VERBOSE ? (line: string): void => console.log(line) : (): void => {};
-  const outcome = await storm(field, { seconds, seed, crashes, log });
+  const outcome = await storm(field, { seconds, seed, crashes, routerKills, log });
   for (const note of outcome.notes) console.log(note);
-  console.log(`${outcome.handovers} handovers`);
+  for (const line of details(outcome)) console.log(line);
   console.log(summary(outcome));
   process.exitCode = isClean(outcome) ? 0 : 1;
 } finally {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { assertFound } from './found.ts';
 import type { Plant } from './plants.ts';
 import { openField, storm, type Field } from './storm.ts';
-import { isClean, summary } from './verdict.ts';
+import { details, isClean, summary } from './verdict.ts';
 
 /** Short; test/long has the full length and every planted mistake. */
 describe('a move in a storm', () => {
@@ -14,25 +14,16 @@ describe('a move in a storm', () => {
   after(() => field.close());
 
   it('loses, doubles and changes nothing, whoever is killed', async function () {
-    this.timeout(120_000);
+    this.timeout(180_000);
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
-    const outcome = await storm(field, { seconds: 8, seed, crashes: 1 });
-    const told = `seed ${seed}: ${summary(outcome)}\n${outcome.notes.join('\n')}`;
+    const outcome = await storm(field, { seconds: 12, seed, crashes: 1, routerKills: 1 });
+    const told = [`seed ${seed}: ${summary(outcome)}`, ...details(outcome), ...outcome.notes].join('\n');
     assert.ok(isClean(outcome), told);
     assert.deepEqual(outcome.notes, [], told);
-    assert.ok(
-      outcome.acked > 200 && outcome.handovers > 5 && outcome.kills > 2,
-      `${told} ${outcome.handovers} handovers`,
-    );
+    assert.ok(outcome.acked > 200 && outcome.routed > 50 && outcome.handovers > 5 && outcome.kills > 5, told);
   });
 
-  const planted: readonly Plant[] = [
-    'no fence lock',
-    'drain before fence',
-    'no version guard',
-    'blind dirty-clear',
-    'abort after the commit point',
-  ];
+  const planted: readonly Plant[] = ['no fence lock', 'blind dirty-clear'];
   for (const plant of planted)
     it(`finds a planted mistake: ${plant}`, async function () {
       this.timeout(120_000);

@@ -1,5 +1,3 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,26 +14,32 @@ import { startPostgres, type Postgres } from '../../tools/postgres.ts';
 import { TABLE, THINGS } from '../support/move.ts';
 import { testPool } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
-import { client, newLedger, type Ledger } from './clients.ts';
+import { client } from './clients.ts';
+import { takeCourse } from './course.ts';
+import { newLedger, type Ledger } from './ledger.ts';
 import { plantIntoDatabase, type Plant } from './plants.ts';
+import { crash, keepRouter, keepRunners, startApplications } from './processes.ts';
 import { generator } from './random.ts';
+import { routedClient } from './routed-clients.ts';
 import { count, type Outcome } from './verdict.ts';
 
 export interface StormOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly plant?: Plant;
-  /** Times both servers are killed. */
+  /** Times each server is killed. Default 0. */
   readonly crashes?: number;
+  /** Times the router is killed. Undefined: there is no router, and all clients speak SQL. */
+  readonly routerKills?: number;
+  /** Clients of each kind. Default 8. */
   readonly clients?: number;
   readonly log?: (line: string) => void;
 }
 
-const KEYS = 24;
+const KEYS = 48;
 const OWNERS = 6;
-/** Processes that drive the move; each lives for at most this many milliseconds. */
+/** Processes that drive the move. */
 const RUNNERS = 2;
-const LIFE = 1500;
 
 /** Two real servers with shared rows between them. */
 export interface Field {
@@ -61,7 +65,7 @@ let storms = 0;
 
 /** Clients write the same rows through both sides while buckets change their homes and everything is killed; then counts what became of the writes. */
 export async function storm({ servers }: Field, options: StormOptions): Promise<Outcome> {
-  const { seconds, seed, plant, crashes = 0, clients = 8, log = () => {} } = options;
+  const { seconds, seed, plant, crashes = 0, routerKills, clients = 8, log = () => {} } = options;
   const database = `storm_${++storms}`;
   for (const server of servers) await server.createDatabase(database);
   const urls = servers.map((server) => server.url(database)) as [string, string];
@@ -73,53 +77,76 @@ export async function storm({ servers }: Field, options: StormOptions): Promise<
   );
   const move = await openMove(THINGS, { from: urls[0], to: urls[1] });
   const buckets = Array.from({ length: OWNERS }, (_, i) => bucketOf(String(i + 1)));
+  const applications = routerKills === undefined ? undefined : await startApplications(urls);
+  const stop = new AbortController();
+  const { signal } = stop;
   try {
     await start(move);
     if (plant) for (const pool of pools) await plantIntoDatabase(pool, plant);
-    const stop = new AbortController();
     const runners = keepRunners(
+      RUNNERS,
       [...urls, buckets.join(), ...(plant ? [plant] : [])],
       random,
-      stop.signal,
+      signal,
       log,
     );
+    const span = seconds * 1000;
+    const router = applications && (await keepRouter(applications.urls, routerKills!, span, random, signal));
     const ledger = newLedger();
-    const watched = watchHomes(pools, buckets, stop.signal, ledger);
+    const watched = watchHomes(pools, buckets, signal, ledger);
+    const optionsOf = (name: string, i: number) => ({
+      name: `${name}${i}`,
+      random: generator(seed * 1000 + i),
+      keys: KEYS,
+      owners: OWNERS,
+      signal,
+    });
     const work = Array.from({ length: clients }, (_, i) =>
-      client(
-        {
-          name: `c${i}`,
-          sides: pools,
-          random: generator(seed * 1000 + i),
-          keys: KEYS,
-          owners: OWNERS,
-          signal: stop.signal,
-        },
-        ledger,
-      ),
+      client({ ...optionsOf('c', i), sides: pools }, ledger),
+    );
+    const routed = Array.from({ length: router ? clients : 0 }, (_, i) =>
+      routedClient({ ...optionsOf('r', i + clients), origin: router!.origin }, ledger),
     );
     await makeReady(move);
-    const killed = crash(servers, crashes, seconds, random);
-    const end = Date.now() + seconds * 1000;
+    const crashed = servers.map((server) => crash(server, crashes, span, random, signal));
     // A planted mistake need not be found twice.
-    while (Date.now() < end && !(plant && ledger.dualHome > 0)) await wait(50);
+    const course = await takeCourse(
+      move,
+      buckets,
+      runners,
+      span,
+      () => plant !== undefined && ledger.dualHome > 0,
+    );
     stop.abort();
-    await Promise.all([...work, killed, watched]);
-    const kills = (await runners) + 2 * crashes;
+    await Promise.all([...work, watched]);
+    for (const op of (await Promise.all(routed)).flat())
+      for (const one of applications!.foretold.get(op) ?? []) ledger.maybeGone.add(one);
+    const [old, young] = await Promise.all(crashed);
+    const killed = {
+      runners: await runners.killed,
+      router: (await router?.killed) ?? 0,
+      old: old!,
+      young: young!,
+    };
     const notes = await settleAll(move, plant !== undefined);
     const counts = await count(pools, ledger);
     const { rows } = await pools[0].query<{ handovers: number }>(
-      'SELECT sum(epoch - 1)::int AS handovers FROM strangler.things_bucket',
+      'SELECT sum(epoch - 1)::int AS handovers FROM strangler.things_bucket WHERE b = ANY ($1)',
+      [buckets],
     );
-    const { handovers } = rows[0]!;
     return {
       ...counts,
       dualHome: ledger.dualHome,
-      kills,
-      handovers,
+      kills: Object.values(killed).reduce((sum, kills) => sum + kills, 0),
+      killed,
+      routed: ledger.routed,
+      handovers: rows[0]!.handovers,
+      course,
       notes: [...notes, ...ledger.strange.keys()],
     };
   } finally {
+    stop.abort();
+    await applications?.close();
     await Promise.all([move.close(), ...pools.map((pool) => pool.end())]);
   }
 }
@@ -139,47 +166,6 @@ async function makeReady(move: Move): Promise<void> {
   await verify(move);
 }
 
-/** Starts processes that drive the move, kills each after a while, and starts the next. Answers how many were killed. */
-async function keepRunners(
-  args: readonly string[],
-  random: () => number,
-  signal: AbortSignal,
-  log: (line: string) => void,
-): Promise<number> {
-  let kills = 0;
-  const keep = async (): Promise<void> => {
-    while (!signal.aborted) {
-      const child: ChildProcess = fork(join(import.meta.dirname, 'runner.ts'), args, {
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      });
-      const exit = once(child, 'exit');
-      child.on('message', (line) => log(String(line)));
-      await Promise.race([once(child, 'message'), exit]);
-      await wait(100 + random() * LIFE, undefined, { signal }).catch(() => undefined);
-      child.kill('SIGKILL');
-      kills += 1;
-      await exit;
-    }
-  };
-  await Promise.all(Array.from({ length: RUNNERS }, keep));
-  return kills;
-}
-
-async function crash(
-  servers: readonly Postgres[],
-  times: number,
-  seconds: number,
-  random: () => number,
-): Promise<void> {
-  for (let i = 0; i < times; i += 1) {
-    await wait((seconds * 1000 * (0.5 + random() * 0.5)) / (times + 1));
-    for (const server of servers) {
-      process.kill(server.pid(), 'SIGKILL');
-      await wait(random() * 300);
-    }
-  }
-}
-
 /** Counts the times a side was a bucket's home, before and after, at one epoch, and the other was it in between. */
 async function watchHomes(
   pools: readonly pg.Pool[],
@@ -197,8 +183,8 @@ async function watchHomes(
   };
   while (!signal.aborted) {
     const homes = await (async () => [await ask(0), await ask(1), await ask(0)])().catch(() => undefined);
-    if (!homes) await wait(20);
-    else
+    await wait(homes ? 5 : 20);
+    if (homes)
       for (const [b, epoch] of homes[0]!)
         if (homes[1]!.has(b) && homes[2]!.get(b) === epoch) ledger.dualHome += 1;
   }

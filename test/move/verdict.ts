@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import type { Ledger } from './clients.ts';
+import type { Course } from './course.ts';
+import type { Ledger } from './ledger.ts';
 
 export interface Outcome {
   readonly acked: number;
@@ -8,11 +9,25 @@ export interface Outcome {
   readonly differing: number;
   readonly dualHome: number;
   readonly kills: number;
+  /** Whom they hit. */
+  readonly killed: Readonly<Record<'runners' | 'router' | 'old' | 'young', number>>;
+  /** Of the acknowledged writes: those through the router. */
+  readonly routed: number;
   /** Changes of a bucket's home: without them nothing was proved. */
   readonly handovers: number;
+  readonly course: readonly Course[];
   /** What the verification and the clients saw, for people. */
   readonly notes: readonly string[];
 }
+
+/** What the last line leaves out. */
+export const details = ({ killed, routed, handovers, course }: Outcome): readonly string[] => [
+  `${handovers} handovers of the buckets that are written; ${routed} operations went through the router`,
+  ...course.map(
+    ({ what, arrived }) => `${what}: ${arrived ? 'all homes were there' : 'not all homes came in time'}`,
+  ),
+  `killed: ${killed.runners} runners of sync and handovers, the router ${killed.router} times, the old Postgres ${killed.old}, the new one ${killed.young}`,
+];
 
 /** One line, the last of a proof. */
 export const summary = ({ acked, lost, duplicated, differing, dualHome, kills }: Outcome): string =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import type { FeatureJson, JournalJson } from '../../router/admin/protocol.ts';
+import type { Entry } from '../../router/journal/journal.ts';
 import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
 import { until } from '../support/until.ts';
 
@@ -86,8 +87,8 @@ features:
 
   const feature = async (): Promise<FeatureJson> =>
     (await router.admin('/api/features/images')).body as unknown as FeatureJson;
-  const journal = async (): Promise<JournalJson['entries']> =>
-    ((await router.admin('/api/journal')).body as unknown as JournalJson).entries;
+  const journal = async (): Promise<readonly Entry[]> =>
+    ((await router.admin('/api/journal')).body as unknown as JournalJson<Entry>).entries;
   async function untilFeature(
     condition: (now: FeatureJson) => boolean,
     deadline = 30_000,

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FeatureJson, GateJson, JournalJson } from '../../router/admin/protocol.ts';
+import type { Entry } from '../../router/journal/journal.ts';
 import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
 import { until } from '../support/until.ts';
 
@@ -41,7 +42,7 @@ describe('two routers that share their files', () => {
     await first.kill('SIGKILL');
     await until(async () => (await percent()) === 6, 'the last step', 20_000);
     assert.equal(leader(), second.child.pid);
-    const { entries } = (await second.admin('/api/journal')).body as unknown as JournalJson;
+    const { entries } = (await second.admin('/api/journal')).body as unknown as JournalJson<Entry>;
     assert.deepEqual(
       entries.map(({ who, action, after }) => `${who} ${action} ${after.percent}`).toReversed(),
       ['file found 0', 'api resume 0', ...Array.from({ length: 6 }, (_, step) => `ramp step ${step + 1}`)],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FeatureJson, JournalJson } from '../../router/admin/protocol.ts';
+import type { Entry } from '../../router/journal/journal.ts';
 import { askFresh } from '../resilience/steady-load.ts';
 import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
 import { settled, shadowedConfig } from '../support/shadowed.ts';
@@ -100,7 +101,7 @@ describe('control of workers', () => {
     await until(async () => sum((await feature()).gates) === asked, 'the gate to count all');
     writeFileSync(join(router.dir, 'strangler.yaml'), yaml.replace('hold: 1h', 'hold: 1s'));
     await until(async () => (await feature()).percent === 100, 'the next step');
-    const { entries } = (await router.admin('/api/journal')).body as unknown as JournalJson;
+    const { entries } = (await router.admin('/api/journal')).body as unknown as JournalJson<Entry>;
     assert.equal(sum(entries[0]!.numbers as FeatureJson['gates']), asked);
   });
 

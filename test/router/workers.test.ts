@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAlive } from '../../router/alive.ts';
 import { descendantsOf, pidsOf } from '../../tools/processes.ts';
 import { askFresh, steadyLoad, type SteadyLoad } from '../resilience/steady-load.ts';
 import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
@@ -223,7 +224,10 @@ describe('workers: 3', () => {
       await until(() => below.every(isGone), 'the workers of the first to end', 15_000);
       const answered = load.answered();
       await until(() => load!.answered() > answered + 100, 'the next one to carry the load');
-      assert.deepEqual((await load.stop()).failures.slice(0, 5), []);
+      // Nobody holds the first one's sockets: what the kernel queued in the microseconds before each was closed is reset (decision 007), at most one a socket.
+      const { failures } = await load.stop();
+      const others = failures.filter((failure) => !/a fresh connection: .*ECONNRESET/.test(failure));
+      assert.ok(others.length === 0 && failures.length <= 3, failures.join('; '));
     } finally {
       assert.equal(await next.kill('SIGTERM'), 0);
     }
@@ -239,10 +243,5 @@ describe('workers: 3', () => {
 }).timeout(60_000);
 
 function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
+  return !isAlive(pid);
 }

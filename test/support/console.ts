@@ -25,14 +25,15 @@ features:
       - { match: "GET /images/{id}", effect: read }
       - { match: "POST /products/{product}/images", effect: write }
   "${ODD_NAME}": { upstream: image-api, flag: odd, key: [{ header: x-user-id }], routes: [{ match: "GET /odd", effect: read }] }
+  mail: { kind: seam, upstream: email-api, flag: mail }
 `;
-const flag = (percent: number): object => ({
+const flag = (percent: number, service = 'image-api'): object => ({
   state: 'ENABLED',
-  variants: { monolith: 'monolith', 'image-api': 'image-api' },
+  variants: { monolith: 'monolith', [service]: service },
   defaultVariant: 'monolith',
   targeting: {
     fractional: [
-      ['image-api', percent],
+      [service, percent],
       ['monolith', 100 - percent],
     ],
   },
@@ -60,7 +61,7 @@ export interface ConsoleBed {
 /** Called in a `describe`: its hooks open and close all of it, and each test begins at canary, 10 %. */
 export function useConsole(): ConsoleBed {
   const dir = mkdtempSync(join(tmpdir(), 'console-'));
-  const flags = JSON.stringify({ flags: { images: flag(10), odd: flag(0) } });
+  const flags = JSON.stringify({ flags: { images: flag(10), odd: flag(0), mail: flag(0, 'email-api') } });
   let monolith: Upstream;
   let service: Upstream;
   let router: RouterProcess;

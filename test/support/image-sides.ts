@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import type pg from 'pg';
 import { createApp as createImageApi } from '../../extracted/image-api/app.ts';
+import { createClean } from '../../extracted/image-api/clean.ts';
 import { createBounded } from '../../extracted/image-api/bounded.ts';
 import { openFiles } from '../../extracted/image-api/files.ts';
-import { createRenderer } from '../../extracted/image-api/render.ts';
+import { createRender } from '../../extracted/image-api/render.ts';
+import { createRenditions } from '../../extracted/image-api/renditions.ts';
 import { checkSessions } from '../../extracted/image-api/session.ts';
 import { openStore } from '../../extracted/image-api/store.ts';
 import { createReceive } from '../../extracted/image-api/upload.ts';
@@ -70,20 +72,22 @@ export async function openImageSides(): Promise<ImageSides> {
       pool,
       blobDir,
       sessions,
-      mail: { wake: () => undefined },
+      mail: { wake: () => undefined, senderFor: async () => ({ by: 'monolith', enqueue: null }) },
       registry: new Registry(),
       isDraining: () => false,
       log: logTo(logs.monolith),
     }),
   );
   const files = openFiles(blobDir, 0);
+  const bounded = createBounded({ inWork: 2, waiting: 64, patience: 10_000 });
   const store = openStore(servicePool, files);
   await store.sweep();
   const check = checkSessions({ shopUrl: monolith.url, log: logTo([]), pollEvery: 100 });
   const imageApi = await listening(
     createImageApi({
       store,
-      renderer: createRenderer({ bounded: createBounded({ inWork: 2, waiting: 64, patience: 10_000 }) }),
+      clean: createClean({ bounded }),
+      renditions: createRenditions({ render: createRender({ bounded }) }),
       receive: createReceive({ incoming: files.incoming }),
       sessions: check,
       isReady: async () => true,

@@ -6,6 +6,7 @@ import { Registry } from '@prometheus-io/client';
 import type { Express } from 'express';
 import type pg from 'pg';
 import { createApp } from '../../monolith/app.ts';
+import type { Mail } from '../../monolith/mail.ts';
 import { hashPassword, openSessions, type Sessions } from '../../monolith/sessions.ts';
 import { testDatabase, testPool } from './postgres.ts';
 
@@ -27,8 +28,10 @@ export interface OpenMonolith {
   close(): Promise<void>;
 }
 
-/** The shop's application on a database of its own, without a port and without mail. */
-export async function openMonolith(): Promise<OpenMonolith> {
+/** The shop's application on a database of its own, without a port and without mail. `senderFor`: who is to send an order's mail; default: the shop. */
+export async function openMonolith(
+  senderFor: Mail['senderFor'] = async () => ({ by: 'monolith', enqueue: null }),
+): Promise<OpenMonolith> {
   const database = await testDatabase({ migrate: ['monolith'] });
   const pool = testPool(database.url);
   const blobDir = mkdtempSync(join(tmpdir(), 'monolith-'));
@@ -40,7 +43,7 @@ export async function openMonolith(): Promise<OpenMonolith> {
     pool,
     blobDir,
     sessions,
-    mail: { wake: () => (wakes += 1) },
+    mail: { wake: () => (wakes += 1), senderFor },
     registry: new Registry(),
     isDraining: () => isDraining,
     log: { error: (entry: { err?: Error }) => errors.push(entry.err?.message ?? '') },

@@ -51,8 +51,10 @@ export interface Side {
   /** Does everything by itself when it is there. */
   handle: ((request: IncomingMessage, response: ServerResponse) => void) | null;
   mirrors: boolean;
-  /** Paths of things that it does not have: 404. */
+  /** Paths of things that it does not have: 404, to a write too. */
   readonly lacks: Set<string>;
+  /** Writes that it answered so. */
+  absent: number;
   /** Stops listening, as a service does that dies. */
   close(): Promise<void>;
 }
@@ -73,6 +75,12 @@ export async function startSide(name: string): Promise<Side> {
         side.read.push(path);
         response.statusCode = side.lacks.has(path) ? 404 : 200;
         response.end(name);
+        return;
+      }
+      if (side.lacks.has(path)) {
+        side.absent++;
+        response.statusCode = 404;
+        response.end('not here');
         return;
       }
       const home = side.home(path);
@@ -101,6 +109,7 @@ export async function startSide(name: string): Promise<Side> {
     handle: null,
     mirrors: true,
     lacks: new Set(),
+    absent: 0,
     async close() {
       if (!server.listening) return;
       const closed = once(server, 'close');

@@ -21,6 +21,7 @@ export interface Shop {
   readonly url: string;
   readonly monolithUrl: string;
   readonly imageApiUrl: string;
+  readonly emailApiUrl: string;
   readonly adminUrl: string;
   readonly dataDir: string;
   readonly up: ChildProcess;
@@ -34,8 +35,11 @@ export interface Shop {
   stop(): Promise<number | null>;
 }
 
-/** What `make up` starts, as a process of its own, on free ports and in a folder of its own. */
-export async function startShop(): Promise<Shop> {
+/** What `make up` starts, as a process of its own, on free ports and in a folder of its own; `more`: further variables; `deadline`: milliseconds until all must answer. */
+export async function startShop(
+  more: Readonly<Record<string, string>> = {},
+  deadline = 60_000,
+): Promise<Shop> {
   const dataDir = mkdtempSync(join(tmpdir(), 'shop-'));
   chmodSync(dataDir, 0o711);
   const free = await freePorts(PORTS.length);
@@ -48,6 +52,7 @@ export async function startShop(): Promise<Shop> {
     ...ports,
     DATA_DIR: dataDir,
     STRANGLER_OVERRIDE_KEY: 'a key for tests',
+    ...more,
   };
   const up = spawn(process.execPath, [join(ROOT, 'tools/up.ts')], {
     cwd: ROOT,
@@ -75,7 +80,7 @@ export async function startShop(): Promise<Shop> {
     return answers.every(Boolean);
   };
   try {
-    await until(isReady, () => `the shop to be ready; it says ${output}`, 60_000);
+    await until(isReady, () => `the shop to be ready; it says ${output}`, deadline);
   } catch (error) {
     up.kill('SIGKILL');
     throw error;
@@ -85,6 +90,7 @@ export async function startShop(): Promise<Shop> {
     adminUrl,
     monolithUrl: `http://127.0.0.1:${ports.MONOLITH_PORT}`,
     imageApiUrl: `http://127.0.0.1:${ports.IMAGE_API_PORT}`,
+    emailApiUrl: `http://127.0.0.1:${ports.EMAIL_API_PORT}`,
     dataDir,
     up,
     output: () => output,

@@ -18,12 +18,14 @@ features:
     owner: media-team
     upstream: image-api
     flag: images
+    data: \${IMAGES_DATA}
     key: [{ header: x-user-id }, { cookie: sid, claim: sub }, { issue: strangler_id }]
     routes:
       - { match: "POST /products/{product}/images", effect: write, entity: product, maxBody: 26MiB }
       - { match: "GET /products/{product}/images", effect: read }
       - { match: "GET /images/{id}", effect: read }
       - { match: "GET /images/{id}/meta", effect: read }
+      - { match: "PATCH /images/{id}", effect: write }
     shadow: { sample: 100%, compare: image }
     gates:
       - { metric: parity, min: 0.99, samples: 50 }

@@ -31,14 +31,14 @@ export async function login(url: string): Promise<string> {
 }
 
 /** Uploads a picture of noise. Returns its path. */
-export async function upload(url: string, cookie: string): Promise<string> {
+export async function upload(url: string, cookie: string, product = 1): Promise<string> {
   const noise = { type: 'gaussian', mean: 120, sigma: 25 } as const;
   const bytes = await sharp({ create: { width: 640, height: 480, channels: 3, background: '#246', noise } })
     .jpeg()
     .toBuffer();
   const form = new FormData();
   form.set('image', new Blob([new Uint8Array(bytes)], { type: 'image/jpeg' }), 'photo.jpg');
-  const response = await fetch(`${url}/products/1/images`, {
+  const response = await fetch(`${url}/products/${product}/images`, {
     method: 'POST',
     headers: { cookie },
     body: form,

@@ -28,13 +28,15 @@ export interface Said {
   readonly err: string;
 }
 
-/** Runs a command of the CLI, and shows it. Rejects when it ends with another code than `expected`. */
+/** Runs a command of the CLI, and shows that it does. Rejects when it ends with another code than `expected`. */
 export async function strangler(
   env: NodeJS.ProcessEnv,
   args: readonly string[],
   expected = 0,
+  shown: 'shown' | 'unseen' = 'shown',
 ): Promise<Said> {
-  tell(paint('2', `$ strangler ${args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`));
+  if (shown === 'shown')
+    tell(paint('2', `$ strangler ${args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`));
   const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], {
     cwd: ROOT,
     env,

@@ -1,3 +1,4 @@
+import type { ImageData } from './image-data.ts';
 import type { Settings } from './settings.ts';
 
 const isTerminal = process.stdout.isTTY;
@@ -34,14 +35,27 @@ function readable(line: string): string {
 }
 
 /** What to open and what to type next. */
-export function printWelcome({ reach, ports, dataDir, smtpUrl }: Settings): void {
+export function printWelcome({ reach, ports, dataDir, smtpUrl, amqpUrl }: Settings, data: ImageData): void {
   const url = (port: number): string => paint(36, `http://${reach}:${port}/`);
   const rows = [
     ['shop', `${url(ports.ROUTER_PORT)}   demo@example.com / demo`],
     ['console', `${paint(36, `http://127.0.0.1:${ports.ADMIN_PORT}/`)}   token: cat ${dataDir}/admin-token`],
-    ['directly', `${url(ports.MONOLITH_PORT)} monolith   ${url(ports.IMAGE_API_PORT)} image-api`],
-    ['mail', smtpUrl ? 'sent through SMTP_URL' : `${dataDir}/mail/*.eml`],
+    [
+      'directly',
+      `${url(ports.MONOLITH_PORT)} monolith   ${url(ports.IMAGE_API_PORT)} image-api   ${url(ports.EMAIL_API_PORT)} email-api`,
+    ],
+    [
+      'mail',
+      `${smtpUrl ? 'sent through SMTP_URL' : `${dataDir}/mail/*.eml`}; jobs by ${amqpUrl === null ? 'pg-boss, in the database' : 'RabbitMQ'}`,
+    ],
     ['divert', `node_modules/.bin/strangler shift images 10 --why "a try"   (back: shift images 0)`],
+    [
+      '',
+      `node_modules/.bin/strangler promote mail --why "compare"   (then promote, shift mail 10; back: rollback mail)`,
+    ],
+    ...(data === 'moving'
+      ? ([['move', 'node_modules/.bin/strangler move ramp images 10   (back: move reverse images)']] as const)
+      : []),
     ['stop', 'Ctrl-C; the data stays'],
   ] as const;
   const body = rows.map(([name, text]) => `  ${paint(1, name.padEnd(9))} ${text}`).join('\n');

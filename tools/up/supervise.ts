@@ -10,8 +10,8 @@ export interface Service {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Answers 200 when the service can be used. */
-  readonly readyUrl: string;
+  /** Answers 200 when the service can be used. Null: nobody asks it anything, and when it ends with exit code 0 its work is done. */
+  readonly readyUrl: string | null;
 }
 
 export interface SupervisorOptions {
@@ -61,6 +61,10 @@ export async function supervise(service: Service, options: SupervisorOptions): P
       const how = await ended(child);
       child = undefined;
       if (stopping.signal.aborted) return;
+      if (service.readyUrl === null && how === 'exit code 0') {
+        log(name, 'has done its work');
+        return;
+      }
       if (!wasReady && starts >= FIRST_TRIES) return;
       failures = Date.now() - started > STABLE ? 0 : failures + 1;
       log(name, `ended (${how}); starting it again`);
@@ -85,7 +89,7 @@ export async function supervise(service: Service, options: SupervisorOptions): P
     hurry.removeEventListener('abort', kill);
   }
 
-  wasReady = await untilReady(service.readyUrl, startDeadline, up, cancel);
+  wasReady = service.readyUrl === null || (await untilReady(service.readyUrl, startDeadline, up, cancel));
   if (!wasReady) {
     const fault = child ? `was not ready after ${startDeadline} ms` : `ended ${starts} times`;
     await stop();

@@ -38,8 +38,10 @@ export interface TableFacts {
 
 export interface ColumnFacts {
   readonly name: string;
-  /** Without length or precision. */
+  /** Below any domain, without length or precision. */
   readonly type: string;
+  /** As the table says it, to be put into SQL. */
+  readonly full: string;
   /** pg_type.typtype of the type below any domain: b base, c composite, e enum, p pseudo, r range, m multirange. */
   readonly kind: string;
   readonly notNull: boolean;

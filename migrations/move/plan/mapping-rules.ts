@@ -1,6 +1,6 @@
 import type { TableFacts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
-import type { SubjectSide } from './subject.ts';
+import { without, type SubjectSide } from './subject.ts';
 import type { Row } from '../description.ts';
 
 export interface End {
@@ -31,7 +31,9 @@ export function mappingFindings(
   const { sql } = here.table;
   const travelling = carried(here);
   const expected = carried(there);
-  for (const row of rows) {
+  for (const whole of rows) {
+    // As the sync hands it on.
+    const row = without(whole, here.subject.kept);
     const key = keyText(row, here.subject.key);
     let mapped: Row;
     let returned: Row;
@@ -65,6 +67,14 @@ export function mappingFindings(
             'mapping.generated',
             `${names.out} gives a value for ${name} of ${there.table.sql}, which the database computes itself (row ${key})`,
             `leave ${name} out of ${names.out}`,
+          ),
+        );
+      else if (there.subject.kept.includes(name))
+        once(`kept ${name}`, () =>
+          refuse(
+            'mapping.kept',
+            `${names.out} gives a value for ${name}, which the move keeps to ${there.subject.side} (row ${key})`,
+            `leave ${name} out of ${names.out}, or let it travel`,
           ),
         );
       else if (!column)

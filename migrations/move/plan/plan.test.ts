@@ -174,6 +174,45 @@ describe('the plan of a move', () => {
     assert.ok(notes(found).includes('sides.rows'));
     assert.match(refusals(found)[0]!.reason, /up\(down\(row\)\) does not give the column size/);
   });
+
+  it('says the statements that lease ids as the mover will', async () => {
+    await runSql(move.now.url, 'CREATE TABLE leases (first bigint, size bigint)');
+    try {
+      const ids = {
+        at: 'shop',
+        sequence: 'public.pictures_id_seq',
+        left: 'SELECT count(*) FROM public.leases',
+        lease: 'INSERT INTO public.leases VALUES ($1, $2)',
+      };
+      assert.deepEqual(refusals(await move.plan({ ids })), []);
+      const unqualified = {
+        ...ids,
+        sequence: 'pictures_id_seq',
+        lease: 'INSERT INTO leases VALUES ($1, $2)',
+      };
+      const rules = refusals(await move.plan({ ids: unqualified })).map(
+        ({ rule, side }) => `${side} ${rule}`,
+      );
+      assert.deepEqual(rules, ['shop ids.sequence', 'image-api ids.statement']);
+    } finally {
+      await runSql(move.now.url, 'DROP TABLE IF EXISTS leases');
+    }
+  });
+
+  it('lets a trigger be that the move calls passive', async () => {
+    await runSql(
+      move.now.url,
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';
+       CREATE TRIGGER whole BEFORE INSERT ON pictures FOR EACH ROW WHEN (NEW.id IS NULL) EXECUTE FUNCTION refuse()`,
+    );
+    assert.deepEqual(
+      refusals(await move.plan()).map(({ rule }) => rule),
+      ['table.trigger'],
+    );
+    const plan = await move.plan({ passive: ['whole'] });
+    assert.deepEqual(refusals(plan), []);
+    assert.ok(notes(plan).includes('trigger.passive'));
+  });
 });
 
 async function makeRole(

@@ -1,9 +1,11 @@
 import pg from 'pg';
 import { readFacts } from './catalog.ts';
 import { columnFindings } from './column-rules.ts';
+import { formFindings } from './form-rules.ts';
 import { readCounts, type Counts } from './counts.ts';
 import type { Facts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
+import { idsFindings } from './ids-rules.ts';
 import { keyFindings } from './key-rules.ts';
 import { mappingFindings } from './mapping-rules.ts';
 import { referenceFindings } from './reference-rules.ts';
@@ -63,6 +65,8 @@ export async function planMove(options: PlanOptions): Promise<Plan> {
     ...sideFindings(subject, from, 'from'),
     ...sideFindings(subject, to, 'to'),
     ...triedFindings(subject, from, to),
+    ...(await formsOf(options, from, to)),
+    ...(await idsFindings(subject, options)),
   ];
   const planned = ({ subject, facts, counts, rows }: Looked): PlannedSide => ({
     side: subject.side,
@@ -125,12 +129,12 @@ function sideFindings(subject: Subject, { subject: side, facts }: Looked, end: '
       `there is no table ${side.table}, or ${role} may not see its schema`,
       'create it by a migration, or correct the name in the move',
     );
-    return [...found, ...tableFindings(side, facts)];
+    return [...found, ...tableFindings(side, facts, subject.passive)];
   }
   // Views and foreign tables have neither keys nor NOT NULL of their own, and saying so would not help.
-  if (!'rp'.includes(table.kind)) return tableFindings(side, facts);
+  if (!'rp'.includes(table.kind)) return tableFindings(side, facts, subject.passive);
   return [
-    ...tableFindings(side, facts),
+    ...tableFindings(side, facts, subject.passive),
     ...keyFindings(side, table, subject.distinct),
     ...referenceFindings(side, table, end),
     ...columnFindings(side, table, end, role),
@@ -192,6 +196,18 @@ function triedFindings({ up, down }: Subject, from: Looked, to: Looked): Finding
     ...found,
     ...mappingFindings(here, there, from.rows, up, down, { out: 'up', back: 'down' }),
     ...mappingFindings(there, here, to.rows, down, up, { out: 'down', back: 'up' }),
+  ];
+}
+
+/** What only the databases can say of what the mapping gives. */
+async function formsOf({ subject, ...urls }: PlanOptions, from: Looked, to: Looked): Promise<Finding[]> {
+  const [old, now] = [from.facts.table, to.facts.table];
+  if (!old || !now) return [];
+  const here = { subject: from.subject, table: old };
+  const there = { subject: to.subject, table: now };
+  return [
+    ...(await formFindings(urls.to, here, there, from.rows, subject.up, 'up')),
+    ...(await formFindings(urls.from, there, here, to.rows, subject.down, 'down')),
   ];
 }
 

@@ -170,6 +170,18 @@ describe('what a plan refuses', () => {
       /which the database computes itself \(row id=1\)/,
     ],
     ['now', 'ALTER TABLE pictures DROP size', 'mapping.unknown', /up gives a column size/],
+    [
+      'now',
+      'ALTER TABLE pictures ALTER size TYPE numeric(9, 2)',
+      'mapping.form',
+      /"1" .*is stored as "1\.00"/,
+    ],
+    [
+      'now',
+      'ALTER TABLE pictures ALTER alt TYPE varchar(6)',
+      'mapping.refused',
+      /"Bild 10" .*which character varying\(6\) does not take/,
+    ],
   ];
   for (const [side, sql, rule, says] of CASES)
     it(`refuses ${rule}: ${sql.split(';').at(-1)!.trim()}`, async () => {

@@ -2,6 +2,13 @@ import pg from 'pg';
 import type { TableFacts } from './facts.ts';
 import type { Row } from '../description.ts';
 
+/** The settings under which the sync writes and reads texts, until the transaction ends. */
+export async function useSyncSettings(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    `SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'`,
+  );
+}
+
 /**
  * Rows as text, without generated columns: the first and the last by the key, where the oldest and the newest habits of the application show, and a few of in between.
  * `most` is how many of each.
@@ -18,10 +25,7 @@ export async function readSample(
     .map(({ name }) => `${quote(name)}::text AS ${quote(name)}`)
     .join(', ');
   const by = (direction: string): string => key.map((name) => `t.${quote(name)} ${direction}`).join(', ');
-  // The settings under which the sync writes and reads texts.
-  await client.query(
-    `SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'`,
-  );
+  await useSyncSettings(client);
   const parts = [
     `(SELECT ${list} FROM ${sql} t ORDER BY ${by('ASC')} LIMIT $1)`,
     `(SELECT ${list} FROM ${sql} t ORDER BY ${by('DESC')} LIMIT $1)`,

@@ -1,4 +1,4 @@
-import type { MoveDescription, Row } from '../description.ts';
+import type { DescribedIds, MoveDescription, Row } from '../description.ts';
 import { NoDescription } from '../load.ts';
 
 /** One side of a move, as far as a plan asks. */
@@ -21,6 +21,10 @@ export interface Subject {
   readonly down: (row: Row) => Row;
   /** Unique constraints and indexes over rows of several owners whose values can't meet, because each is made of the key or of a random number. */
   readonly distinct: readonly string[];
+  /** Triggers that do nothing with a row which the other side has taken already. */
+  readonly passive: readonly string[];
+  /** Undefined: only one side makes them, or they are random. */
+  readonly ids: DescribedIds | undefined;
 }
 
 /** Throws NoDescription when something is missing. */
@@ -48,6 +52,8 @@ export function subjectOf(described: unknown, file = 'the move'): Subject {
     up: move.up ?? ((row) => without(row, from.kept)),
     down: move.down ?? ((row) => without(row, to.kept)),
     distinct: move.distinct ?? [],
+    passive: move.passive ?? [],
+    ids: move.ids,
   };
 }
 

@@ -10,8 +10,12 @@ const KINDS: Record<string, string> = {
 };
 
 /** Judges the table as a whole, and what we may do with it. */
-export function tableFindings({ side }: SubjectSide, { table, role, mayCreateSchema }: Facts): Finding[] {
-  const { found, refuse } = findingsOf(side);
+export function tableFindings(
+  { side }: SubjectSide,
+  { table, role, mayCreateSchema }: Facts,
+  passive: readonly string[],
+): Finding[] {
+  const { found, refuse, note } = findingsOf(side);
   if (!mayCreateSchema)
     refuse(
       'privilege.create',
@@ -65,11 +69,18 @@ export function tableFindings({ side }: SubjectSide, { table, role, mayCreateSch
       table.children.map((child) => `ALTER TABLE ${child} NO INHERIT ${sql}`).join('; '),
     );
   for (const { name, calls } of table.triggers)
-    refuse(
-      'table.trigger',
-      `the trigger ${name} calls ${calls} on ${sql}; it would run once more for every row that the sync applies, and what it does exists at this side only`,
-      `do in the application what ${calls} does, then: DROP TRIGGER ${name} ON ${sql}`,
-    );
+    if (passive.includes(name))
+      note(
+        'trigger.passive',
+        `the trigger ${name} on ${sql} calls ${calls}; the move says that it does nothing with rows that arrive`,
+        'keep it so: what it changed in a row, the verification would take for damage',
+      );
+    else
+      refuse(
+        'table.trigger',
+        `the trigger ${name} calls ${calls} on ${sql}; it would run once more for every row that the sync applies, and what it does exists at this side only`,
+        `do in the application what ${calls} does, then: DROP TRIGGER ${name} ON ${sql}; if it does nothing with a row that the other side has taken already, add '${name}' to the move's passive`,
+      );
   for (const rule of table.rules)
     refuse(
       'table.rule',

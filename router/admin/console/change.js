@@ -90,8 +90,8 @@ function put(changed) {
     features.value = features.value.map((each) => (each.name === changed.name ? changed : each));
 }
 
-/** @param {string} text */
-function say(text) {
+/** Says what was done, for some seconds. @param {string} text */
+export function say(text) {
   said.value = text;
   clearTimeout(unsaid);
   unsaid = setTimeout(() => (said.value = ''), 8000);

@@ -2,7 +2,7 @@
 
 /** @import { FeatureJson } from '../protocol.ts' */
 /** @typedef {'promote' | 'rollback' | 'pause' | 'resume' | 'kill' | 'shift'} Kind */
-/** @typedef {Pick<FeatureJson, 'name' | 'stage' | 'percent' | 'state' | 'upstream' | 'default'> & { readonly ramp: Pick<FeatureJson['ramp'], 'state'> }} Standing */
+/** @typedef {Pick<FeatureJson, 'name' | 'stage' | 'percent' | 'state' | 'upstream' | 'default'> & { readonly kind?: FeatureJson['kind'], readonly ramp: Pick<FeatureJson['ramp'], 'state'> }} Standing */
 
 export const STAGES = /** @type {const} */ (['off', 'shadow', 'canary', 'live', 'retired']);
 
@@ -61,7 +61,7 @@ export function earlier({ stage }) {
  * @param {{ percent?: number, to?: string }} [wish]
  */
 export function consequence(kind, feature, { percent = 0, to = rollbackStage(feature) } = {}) {
-  const { name, upstream, default: fallback } = feature;
+  const { upstream, default: fallback } = feature;
   const paused = feature.ramp.state === 'none' ? '' : ', and its ramp is paused';
   switch (kind) {
     case 'promote':
@@ -74,24 +74,33 @@ export function consequence(kind, feature, { percent = 0, to = rollbackStage(fea
       return resumption(feature);
     case 'rollback':
       return to === 'live'
-        ? `${upstream} goes on answering, and ${fallback} answers again the reads it fails at${paused}.`
-        : `Every request of ${name} is answered by ${fallback} at once${to === 'canary' ? ' (canary at 0 %)' : to === 'shadow' ? `, ${upstream} is only compared with it` : `, ${upstream} gets nothing any more`}${paused}.`;
+        ? `${upstream} goes on answering${feature.kind === 'seam' ? '' : `, and ${fallback} answers again the reads it fails at`}${paused}.`
+        : `${all(feature)} by ${fallback} at once${to === 'canary' ? ' (canary at 0 %)' : to === 'shadow' ? `, ${upstream} is only compared with it` : `, ${upstream} gets nothing any more`}${paused}.`;
     case 'kill':
-      return `Every request of ${name} is answered by ${fallback} at once, whatever its stage and share, until somebody resumes it${paused}.`;
+      return `${all(feature)} by ${fallback} at once, whatever its stage and share, until somebody resumes it${paused}.`;
   }
 }
 
+/** Of a seam the router sees no requests. @param {Pick<Standing, 'name' | 'kind'>} feature */
+function all({ name, kind }) {
+  return kind === 'seam' ? `All work of ${name} is done` : `Every request of ${name} is answered`;
+}
+
 /** @param {Standing} feature */
-function promotion({ stage, name, upstream, default: fallback }) {
+function promotion(feature) {
+  const { stage, name, upstream, default: fallback } = feature;
+  const isSeam = feature.kind === 'seam';
   switch (stage) {
     case 'off':
+      if (isSeam)
+        return `${name} enters shadow: ${fallback} still does all of it, and the application has a sample done by ${upstream} too, without effect.`;
       return `${name} enters shadow: ${fallback} still answers everything, copies of reads go to ${upstream} where a shadow is configured.`;
     case 'shadow':
-      return `${name} enters canary at 0 %: ${fallback} still answers everything until the share is shifted.`;
+      return `${name} enters canary at 0 %: ${fallback} still ${isSeam ? 'does all of it' : 'answers everything'} until the share is shifted.`;
     case 'canary':
-      return `Every request of ${name} is answered by ${upstream}; ${fallback} answers the reads it fails at.`;
+      return `${all(feature)} by ${upstream}${isSeam ? '' : `; ${fallback} answers the reads it fails at`}.`;
     default:
-      return `Every request of ${name} is answered by ${upstream} alone; ${fallback} no longer helps out when it fails.`;
+      return `${all(feature)} by ${upstream} alone${isSeam ? ', for good' : `; ${fallback} no longer helps out when it fails`}.`;
   }
 }
 

@@ -20,6 +20,14 @@ const feature = (
 });
 
 describe('what the console offers', () => {
+  it('speaks of work, where no request passes the router', () => {
+    const seam = { ...feature('canary'), name: 'mail', kind: 'seam' as const };
+    assert.equal(consequence('kill', seam).split(' by ')[0], 'All work of mail is done');
+    for (const stage of STAGES)
+      for (const kind of ['promote', 'rollback', 'kill'] as const)
+        assert.doesNotMatch(consequence(kind, { ...seam, stage }), /request|reads/, `${kind} in ${stage}`);
+  });
+
   it('agrees with the stage table', () => {
     assert.deepEqual(SHOWN, STAGES);
     for (const stage of STAGES) {

@@ -4,10 +4,14 @@ import { ChangeDialog } from './dialog.js';
 import { Gates, Ramp } from './gates.js';
 import { html } from './html.js';
 import { Entries } from './journal.js';
+import { Evaluations } from './evaluations.js';
 import { features } from './live.js';
+import { FeatureMoves } from './moves.js';
 import { Parity } from './parity.js';
 import { LatencyChart, RateChart, SidesTable } from './sides.js';
 import { Badges, SplitBar, StageTrack } from './standing.js';
+
+/** @import { FeatureJson } from '../protocol.ts' */
 
 /** Everything about one feature, and what can be done about it. @param {{ name: string }} props */
 export function Feature({ name }) {
@@ -18,7 +22,7 @@ export function Feature({ name }) {
   return html`<div class="detail">
     <div class="feature-head wide">
       <span class="hint"
-        >${feature.owner ? `${feature.owner} · ` : ''}flag ${feature.flag} · data ${feature.data}</span
+        >${feature.owner ? `${feature.owner} · ` : ''}flag ${feature.flag} · ${feature.kind === 'seam' ? 'seam' : `data ${feature.data}`}</span
       >
       <${Badges} feature=${feature} />
     </div>
@@ -31,6 +35,7 @@ export function Feature({ name }) {
         <${Actions} feature=${feature} />
       </div>
     </section>
+    <${FeatureMoves} feature=${feature} />
     <section class="card wide" aria-label="Traffic">
       <h2>Traffic</h2>
       <div class="traffic">
@@ -46,12 +51,17 @@ export function Feature({ name }) {
       <h2>Last changes</h2>
       <${Entries} feature=${feature.name} limit=${5} />
     </section>
-    <section class="card wide" aria-label="Routes">
-      <h2>Routes</h2>
-      <ul class="routes">
-        ${feature.routes.map((route) => html`<li><code>${route}</code></li>`)}
-      </ul>
-    </section>
+    ${feature.kind === 'seam' ? html`<${Evaluations} feature=${feature} />` : html`<${Routes} feature=${feature} />`}
     <${ChangeDialog} />
   </div>`;
+}
+
+/** @param {{ feature: FeatureJson }} props */
+function Routes({ feature }) {
+  return html`<section class="card wide" aria-label="Routes">
+    <h2>Routes</h2>
+    <ul class="routes">
+      ${feature.routes.map((route) => html`<li><code>${route}</code></li>`)}
+    </ul>
+  </section>`;
 }

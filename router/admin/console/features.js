@@ -1,6 +1,7 @@
 // @ts-check
 import { html } from './html.js';
 import { features } from './live.js';
+import { MoveBadges, OtherMoves } from './moves.js';
 import { linkTo } from './route.js';
 import { RateChart, SidesTable } from './sides.js';
 import { Badges, SplitBar, StageTrack } from './standing.js';
@@ -20,7 +21,9 @@ export function Features() {
           <div class="feature-head">
             <h2><a href=${linkTo(feature.name)}>${feature.name}</a></h2>
             ${feature.owner ? html`<span class="hint">${feature.owner}</span>` : null}
+            ${feature.kind === 'seam' ? html`<span class="hint">seam</span>` : null}
             <${Badges} feature=${feature} />
+            <${MoveBadges} feature=${feature} />
           </div>
           <div class="feature-standing">
             <${StageTrack} stage=${feature.stage} />
@@ -30,5 +33,6 @@ export function Features() {
           <${SidesTable} feature=${feature} />
         </article>`,
     )}
+    <${OtherMoves} />
   </div>`;
 }

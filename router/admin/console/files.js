@@ -12,6 +12,7 @@ export function Files() {
   return html`<${File} name="Config" file=${config} /><${File}
       name="Flags"
       file=${flags}
+      stale=${flags.stale ? `Not heard of since ${new Date(flags.staleSince ?? '').toLocaleTimeString('en-GB')}: the last known flags serve, changes are refused. Kill works all the same, in this router. (${flags.staleWhy})` : null}
       note=${flags.writable ? null : 'Read only here (writable: false): shares and stages are changed where the file comes from. Kill works all the same.'}
     />
     <section class="card" aria-label="Router">
@@ -27,12 +28,13 @@ export function Files() {
     </section>`;
 }
 
-/** @param {{ name: string, file: StatusJson['config'], note?: string | null }} props */
-function File({ name, file: { file, state, version, faults }, note = null }) {
+/** @param {{ name: string, file: StatusJson['config'], note?: string | null, stale?: string | null }} props */
+function File({ name, file: { file, state, version, faults }, note = null, stale = null }) {
   return html`<section class="card" aria-label=${name}>
     <div class="feature-head">
       <h2>${name}</h2>
       <span class=${`mark ${state === 'applied' ? 'good' : 'bad'}`}>${state}</span>
+      ${stale ? html`<span class="mark bad">stale</span>` : null}
     </div>
     <dl class="facts">
       <dt>File</dt>
@@ -40,6 +42,7 @@ function File({ name, file: { file, state, version, faults }, note = null }) {
       <dt>Version in force</dt>
       <dd><code>${version}</code></dd>
     </dl>
+    ${stale ? html`<p role="status">${stale}</p>` : null}
     ${note ? html`<p class="hint">${note}</p>` : null}
     ${
       faults.length === 0

@@ -38,7 +38,7 @@ export function Frame() {
         ${Object.entries(PAGES).map(
           ([key, text]) =>
             html`<a href=${`#/${key}`} aria-current=${key === page ? 'page' : null}
-              >${text}${key === 'config' && live.value?.config.state === 'rejected' ? html` <span class="mark bad">rejected</span>` : null}</a
+              >${text}${key === 'config' && live.value?.config.state === 'rejected' ? html` <span class="mark bad">rejected</span>` : null}${key === 'config' && live.value?.config.stale ? html` <span class="mark bad">stale</span>` : null}</a
             >`,
         )}
       </nav>

@@ -67,14 +67,17 @@ export function Entries({ feature, limit, isNamed = false, onMore }) {
 
 /** @param {{ entry: Entry, isNamed: boolean }} props */
 function Line({ entry, isNamed }) {
-  const { at, feature, action, who, why, before, after, ungated, numbers: measured } = entry;
+  const { at, action, who, why, before, after } = entry;
+  const isMove = 'move' in entry;
+  const [from, to] = [before, after].map((each) => (each === null ? null : view(each)));
+  const measured = isMove ? null : entry.numbers;
   return html`<li>
     <time datetime=${at}>${numbers.moment(at)}</time>
     <p class="entry-what">
-      ${isNamed ? html`<a href=${linkTo(feature)}>${feature}</a> ` : null}<b>${action}</b> by ${who}
-      ${ungated ? html` <span class="mark warn">ungated</span>` : null}
+      ${isMove ? `move ${entry.move} ` : isNamed ? html`<a href=${linkTo(entry.feature)}>${entry.feature}</a> ` : null}<b>${action}</b> by ${who}
+      ${!isMove && entry.ungated ? html` <span class="mark warn">ungated</span>` : null}
       <span class="hint change"
-        >${before ? html`${view(before)} <span aria-label="to">→</span> ` : null}${view(after)}</span
+        >${from === null || from === to ? null : html`${from} <span aria-label="to">→</span> `}${to}</span
       >
     </p>
     <p class="why">${why}</p>
@@ -89,8 +92,11 @@ function Line({ entry, isNamed }) {
   </li>`;
 }
 
-/** @param {Entry['after']} view */
-function view({ stage, percent, state, ramp }) {
+/** @param {NonNullable<Entry['after']>} view */
+function view(view) {
+  if ('phase' in view)
+    return `${view.phase}, ${view.percent} % wanted${view.corrupt === null ? '' : ', sides differ'}`;
+  const { stage, percent, state, ramp } = view;
   return [
     `${stage}${percent === null ? '' : ` ${percent} %`}`,
     state === 'DISABLED' ? 'killed' : null,

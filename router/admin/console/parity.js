@@ -64,7 +64,7 @@ export function Parity({ name }) {
 function Example({ mismatch: { at, path, method, kind, differences, images }, isOpen }) {
   return html`<details class="example" open=${isOpen}>
     <summary>
-      <span class="mark">${kind}</span> <code>${method} ${path}</code>
+      <span class="mark">${kind}</span> <code>${`${method} ${path}`.trim()}</code>
       <span class="hint">${numbers.moment(at)}</span>
     </summary>
     ${

@@ -5,8 +5,15 @@ import * as numbers from './numbers.js';
 
 /**
  * @typedef {{ url: string, breaker: string, inFlight: number, requests: number, failures: number, idleSockets: number }} Instance
- * @typedef {{ name: string, inFlight: number, retries: number, instances: Instance[] }} Upstream
+ * @typedef {{ name: string, inFlight: number, retries: number, registry?: string | null, instances: Instance[] }} Upstream
  */
+
+/** What is said of a registry that names the instances. */
+const REGISTRY = /** @type {Readonly<Record<string, string>>} */ ({
+  FRESH: 'listed by the registry',
+  STALE: 'STALE: the registry does not answer, the last instances known are asked',
+  EMPTY: 'EMPTY: the registry lists no instance, the last ones known are asked for now',
+});
 
 const BREAKERS = /** @type {Readonly<Record<string, string>>} */ ({ closed: 'good', open: 'bad' });
 
@@ -15,11 +22,12 @@ export function Upstreams() {
   const upstreams = /** @type {Upstream[]} */ (live.value?.upstreams ?? []);
   if (live.value === null) return html`<p class="wait">Asking the router …</p>`;
   return upstreams.map(
-    ({ name, inFlight, retries, instances }) =>
+    ({ name, inFlight, retries, registry, instances }) =>
       html`<section class="card" key=${name} aria-label=${name}>
         <div class="feature-head">
           <h2>${name}</h2>
           <span class="hint">${numbers.count(inFlight)} in flight · ${numbers.count(retries)} retries</span>
+          ${registry ? html`<span class=${`mark ${registry === 'FRESH' ? 'good' : 'warn'}`}>${REGISTRY[registry]}</span>` : null}
         </div>
         <table class="instances">
           <caption class="unseen">

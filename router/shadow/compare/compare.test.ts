@@ -69,6 +69,14 @@ describe('comparing answers', () => {
     assert.equal((await judge(answer({}, {}, 304), answer({}))).result, 'incomparable');
   });
 
+  it('knows nothing of a range that one side alone answers', async () => {
+    for (const status of [206, 416]) {
+      assert.equal((await judge(answer({}), answer({}, {}, status))).result, 'incomparable');
+      assert.equal((await judge(answer({}, {}, status), answer({}))).result, 'incomparable');
+    }
+    assert.equal((await judge(answer({}, {}, 206), answer({}, {}, 416))).result, 'mismatch');
+  });
+
   it('compares the chosen headers, not their case and blanks, and of an ETag only that there is one', async () => {
     const one = answer({}, { 'cache-control': 'Public,max-age=3', etag: '"a"', 'x-own': '1' });
     assert.equal(

@@ -5,7 +5,7 @@ import { Findings, placeOf, type Difference } from './difference.ts';
 import { compareHeaders } from './headers.ts';
 import { compareImage } from './image.ts';
 import { compareJson, parseJson } from './json.ts';
-import { compareStatus, isOneSidedRevalidation } from './status.ts';
+import { compareStatus, isOneSidedRange, isOneSidedRevalidation } from './status.ts';
 import { compareText } from './text.ts';
 
 /** `ignored`: all that could have differed is noise. `incomparable`: nothing is known. */
@@ -74,6 +74,8 @@ async function findingsOf(
   const findings = new Findings(places);
   if (isOneSidedRevalidation(primary, shadow))
     return { findings, reason: 'one side answered 304 to a validator that the other does not know' };
+  if (isOneSidedRange(primary, shadow))
+    return { findings, reason: 'one side answered a range, which the other sent no part of' };
   compareStatus(primary, shadow, findings);
   // Bodies of different statuses differ for that reason alone.
   if (rules.mode === 'status' || primary.status !== shadow.status) return { findings, reason: null };

@@ -15,3 +15,12 @@ export function isOneSidedRevalidation(primary: Answer, shadow: Answer): boolean
   const [low, high] = [primary.status, shadow.status].toSorted((a, b) => a - b);
   return high === 304 && low! >= 200 && low! < 300;
 }
+
+/**
+ * A range answered on one side only (206, or 416 where it has none of these bytes): the other side ignored the header, as it may (RFC 9110 section 14.2).
+ * Both are right, and parts are not compared with wholes.
+ */
+export function isOneSidedRange(primary: Answer, shadow: Answer): boolean {
+  const [low, high] = [primary.status, shadow.status].toSorted((a, b) => a - b);
+  return low === 200 && (high === 206 || high === 416);
+}

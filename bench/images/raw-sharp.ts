@@ -1,0 +1,37 @@
+import sharp from 'sharp';
+import { ENCODERS } from '../../extracted/image-api/codecs.ts';
+
+/** What is made in a loop: the codec alone, with the service's own settings (importing its codecs.ts sets sharp up as it has it). */
+export interface Work {
+  readonly path: string;
+  readonly kind: 'jpeg' | 'webp';
+  readonly width: number;
+  readonly atOnce: number;
+  readonly seconds: number;
+}
+
+export interface Made {
+  readonly done: number;
+  readonly perSecond: number;
+}
+
+process.on('message', async (work: Work) => {
+  process.send!(await measure(work));
+});
+
+async function measure({ path, kind, width, atOnce, seconds }: Work): Promise<Made> {
+  let done = 0;
+  const start = performance.now();
+  const end = start + seconds * 1000;
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (performance.now() < end) {
+        const picture = sharp(path, { failOn: 'error' }).resize({ width, height: 4096, fit: 'inside' });
+        await ENCODERS[kind](picture).toBuffer();
+        done++;
+      }
+    }),
+  );
+  return { done, perSecond: (done / (performance.now() - start)) * 1000 };
+}
+process.send!('ready');

@@ -1,0 +1,76 @@
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { form, formType, picturePart } from '../../test/support/hostile-requests.ts';
+import { median } from '../report.ts';
+import type { Ground } from './ground.ts';
+import { under, type Figure } from './processes.ts';
+import { noisy, sample } from './samples.ts';
+
+/** How far below multer's disk storage the service may be, and the MB that twenty uploads at once may take. */
+const LEAST = 0.8;
+const MEMORY = 64;
+
+/** Uploads of 5 MB beside the least application with multer, and the memory of twenty large ones at once. */
+export async function uploads(ground: Ground, rounds: number, seconds: number): Promise<string[]> {
+  const { load, uncached, multer } = ground;
+  const lines = ['| upload of 5 MB | who | a second | × multer | CPU ms |', '|---|---|---|---|---|'];
+  const verdicts: string[] = [];
+  for (const [name, bytes] of [
+    ['JPEG, 12 megapixels', await sample(4000, 3000, 0.16).jpeg({ quality: 90 }).toBuffer()],
+    ['PNG', await noisy(5)],
+  ] as const) {
+    const send = {
+      method: 'POST' as const,
+      paths: ['/products/1/images'],
+      headers: { cookie: ground.sides.cookie, 'content-type': formType },
+      body: form(picturePart(bytes)).toString('base64'),
+      seconds,
+    };
+    const [own, others]: [Figure[], Figure[]] = [[], []];
+    for (let round = -1; round < rounds; round++) {
+      const ours = await under(load, uncached.pid, { port: uncached.port, ...send });
+      const theirs = await under(load, multer.pid, { port: multer.port, ...send });
+      for (const file of readdirSync(ground.uploads)) rmSync(join(ground.uploads, file));
+      if (round < 0) continue;
+      own.push(ours);
+      others.push(theirs);
+    }
+    const row = `${name} (${(bytes.length / 1e6).toFixed(1)} MB)`;
+    const ratio = median(own.map(({ perSecond }, n) => perSecond / others[n]!.perSecond));
+    for (const [who, figures, each] of [
+      ['multer diskStorage', others, 1],
+      ['image-api', own, ratio],
+    ] as const)
+      lines.push(
+        `| ${row} | ${who} | ${median(figures.map(({ perSecond }) => perSecond)).toFixed(1)} | ${each.toFixed(2)} | ${median(figures.map(({ cpu }) => cpu)).toFixed(1)} |`,
+      );
+    verdicts.push(
+      `- ${row}: ${ratio.toFixed(2)} × multer (at least ${LEAST}): ${ratio >= LEAST ? 'met' : 'MISSED'}.`,
+    );
+    process.stderr.write(`upload of a ${name}: ${rounds} rounds\n`);
+  }
+  const grown = await growth(ground, await noisy(25));
+  verdicts.push(
+    `- 20 uploads of 25 MB at once: ${grown.toFixed(0)} MB more (at most ${MEMORY}): ${grown < MEMORY ? 'met' : 'MISSED'}.`,
+  );
+  return [...lines, '', ...verdicts];
+}
+
+/** MB by which the most memory during twenty uploads at once is above what the process had before. */
+async function growth({ load, uncached: { pid, port }, sides }: Ground, bytes: Buffer): Promise<number> {
+  const read = (name: string): number =>
+    Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+  // The high-water mark begins anew (proc_pid_clear_refs(5)).
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  const before = read('VmRSS');
+  await under(load, pid, {
+    port,
+    method: 'POST',
+    paths: Array.from({ length: 20 }, () => '/products/1/images'),
+    headers: { cookie: sides.cookie, 'content-type': formType },
+    body: form(picturePart(bytes)).toString('base64'),
+    atOnce: 20,
+    seconds: 0,
+  });
+  return read('VmHWM') - before;
+}

@@ -1,0 +1,34 @@
+import type { FileHandle } from 'node:fs/promises';
+
+/** Bytes read at a time: what a walk has in memory, whatever the size of the file. */
+const WINDOW = 262_144;
+
+/** Bytes of a file at any place, read in windows: a walk that goes forward reads each byte once. */
+export interface BytesOf {
+  /** Bytes in the file. */
+  readonly size: number;
+  /** From `offset` up to `length` bytes; fewer where the file ends. Good until the next call. `length` is at most a window, 256 KiB. */
+  at(offset: number, length: number): Promise<Buffer>;
+}
+
+export function bytesOf(file: FileHandle, size: number): BytesOf {
+  const window = Buffer.allocUnsafe(Math.min(WINDOW, size));
+  let start = 0;
+  let filled = 0;
+  return {
+    size,
+    async at(offset, length) {
+      const wanted = Math.max(0, Math.min(length, WINDOW, size - offset));
+      if (offset < start || offset + wanted > start + filled) {
+        start = offset;
+        filled = 0;
+        while (filled < wanted) {
+          const { bytesRead } = await file.read(window, filled, window.length - filled, start + filled);
+          if (bytesRead === 0) break;
+          filled += bytesRead;
+        }
+      }
+      return window.subarray(offset - start, Math.min(offset - start + wanted, filled));
+    },
+  };
+}

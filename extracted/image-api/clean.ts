@@ -1,0 +1,179 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { Bounded } from './bounded.ts';
+import { bytesOf } from './bytes-of.ts';
+import { ENCODERS, HOLDS } from './codecs.ts';
+import { jpegParts } from './jpeg-parts.ts';
+import { isWhole, type Parts, type Walk } from './parts.ts';
+import { pngParts } from './png-parts.ts';
+import { damaged, noSpace, Problem } from './problem.ts';
+import type { Received } from './upload.ts';
+import { weightOf } from './weight.ts';
+import { webpParts } from './webp-parts.ts';
+import type { Kind } from './wish.ts';
+
+export interface CleanOptions {
+  /** Where uploads wait for their turn. */
+  readonly bounded: Bounded;
+  /** Pixels of an upload. A small file can unfold to a huge picture, so this is checked before it is unfolded. Default 40 million. */
+  readonly maxPixels?: number;
+  /** Milliseconds one picture may be in work. Default 20 s. */
+  readonly workTime?: number;
+}
+
+/** An upload as it is stored. */
+export interface Cleaned {
+  /** A file on the disk of what is on its way. Who stores it may take it away. */
+  readonly path: string;
+  /** Of its bytes, in hexadecimal. */
+  readonly sha256: string;
+  readonly size: number;
+  readonly kind: Kind;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Makes of an upload what is stored: pixels turned the way EXIF says, in sRGB, without anything else of the client's file (places, names, cameras, what hides
+ * behind the end), the first picture of an animation. Where the pixels are so already they are kept as they were coded, and lose nothing (decisions/016);
+ * else they are encoded anew. What is made is there while `keep` runs. Throws 413 for too many pixels, 422 for what is cut short or does not decode.
+ */
+export type Clean = <T>(received: Received, keep: (cleaned: Cleaned) => Promise<T>) => Promise<T>;
+
+/** Qualities of what is encoded anew; every other version is made of it. */
+const KEEP: Partial<Record<Kind, number>> = { jpeg: 92, webp: 92, avif: 80 };
+/** Kinds whose container is known here. */
+const WALKS: Partial<Record<Kind, Walk>> = { jpeg: jpegParts, png: pngParts, webp: webpParts };
+
+export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000 }: CleanOptions): Clean {
+  const read = (path: string, failOn: 'warning' | 'error'): Sharp =>
+    sharp(path, { limitInputPixels: maxPixels, failOn }).timeout({ seconds: Math.ceil(workTime / 1000) });
+  /** Kept as it was coded is only what decodes without a word. */
+  const isSound = (path: string, header: Metadata): Promise<boolean> =>
+    bounded(() => decodes(read(path, 'warning'), header), {
+      bytes: weightOf(header, { ...eighthOf(header), kind: 'png' }),
+    });
+
+  return async (received, keep) => {
+    const { path, kind } = received;
+    // Reading a header unfolds nothing, so here no limit keeps the size from being told.
+    const header = await sharp(path, { limitInputPixels: false })
+      .metadata()
+      .catch(() => null);
+    if (!header) throw damaged();
+    const { width, height } = header;
+    if (width * height > maxPixels || Math.max(width, height) > HOLDS[kind])
+      throw new Problem(
+        413,
+        `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
+      );
+    const parts = isPlain(header) ? await partsOf(path, kind) : null;
+    if (parts && isWhole(parts, received.size) && (await isSound(path, header)))
+      return keep({ path, sha256: received.sha256, size: received.size, kind, width, height });
+    const made = join(dirname(path), randomUUID());
+    try {
+      if (parts && !isWhole(parts, received.size)) {
+        const copied = await copy(path, parts, made);
+        if (await isSound(made, header)) return await keep({ path: made, kind, width, height, ...copied });
+      }
+      // Here the first damage ends it, a warning does not: many cameras' files deserve one.
+      const bytes = weightOf(header, { width, height, kind });
+      const encoded = await bounded(() => encode(read(path, 'error'), kind, made, width * height), { bytes });
+      return await keep({ path: made, kind, ...encoded, ...(await digest(made)) });
+    } finally {
+      await rm(made, { force: true });
+    }
+  };
+}
+
+/** Upright, in sRGB or grey, of no more than 8 bits, alone in its file. */
+function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
+  return (
+    (orientation ?? 1) <= 1 &&
+    icc === undefined &&
+    (space === 'srgb' || space === 'b-w') &&
+    depth === 'uchar' &&
+    (pages ?? 1) === 1
+  );
+}
+
+async function partsOf(path: string, kind: Kind): Promise<Parts | null> {
+  const walk = WALKS[kind];
+  if (!walk) return null;
+  const file = await open(path, 'r');
+  try {
+    return await walk(bytesOf(file, (await file.stat()).size));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Decodes all of it for the sake of its faults: an eighth of each side costs little to make, and every coded byte has to be read for it. */
+async function decodes(picture: Sharp, header: Metadata): Promise<boolean> {
+  const small = picture.resize({ ...eighthOf(header), fit: 'fill', kernel: 'nearest' }).raw();
+  return small.toBuffer().then(
+    () => true,
+    (error: Error) => {
+      if (/timeout/i.test(error.message)) throw tooLong();
+      return false;
+    },
+  );
+}
+
+function eighthOf({ width, height }: Metadata): { width: number; height: number } {
+  return { width: Math.ceil(width / 8), height: Math.ceil(height / 8) };
+}
+
+async function encode(
+  picture: Sharp,
+  kind: Kind,
+  path: string,
+  pixels: number,
+): Promise<{ width: number; height: number }> {
+  // Profiles are applied when the picture is read, and left out when it is written.
+  const { width, height } = await ENCODERS[kind](
+    picture.autoOrient().toColourspace('srgb'),
+    KEEP[kind],
+    pixels,
+  )
+    .toFile(path)
+    .catch(refused);
+  return { width, height };
+}
+
+async function copy(from: string, parts: Parts, to: string): Promise<{ sha256: string; size: number }> {
+  const hash = createHash('sha256');
+  let size = 0;
+  const bytes = async function* (): AsyncGenerator<Buffer> {
+    for (const part of parts)
+      for await (const chunk of Buffer.isBuffer(part) ? [part] : createReadStream(from, part)) {
+        hash.update(chunk as Buffer);
+        size += (chunk as Buffer).length;
+        yield chunk as Buffer;
+      }
+  };
+  await pipeline(Readable.from(bytes()), createWriteStream(to, { flags: 'wx', mode: 0o644 }));
+  return { sha256: hash.digest('hex'), size };
+}
+
+async function digest(path: string): Promise<{ sha256: string; size: number }> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return { sha256: hash.digest('hex'), size: (await stat(path)).size };
+}
+
+/** The decoder speaks in sentences; a full disk is the one that is not about the picture. */
+function refused(error: Error): never {
+  if (/no space left|disk quota/i.test(error.message)) throw noSpace();
+  if (/timeout/i.test(error.message)) throw tooLong();
+  throw damaged();
+}
+
+function tooLong(): Problem {
+  return new Problem(422, 'the picture takes too long to decode');
+}

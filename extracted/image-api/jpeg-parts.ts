@@ -1,0 +1,82 @@
+import type { BytesOf } from './bytes-of.ts';
+import { Kept, MOST_SEGMENTS, type Walk } from './parts.ts';
+import { damaged } from './problem.ts';
+
+/** Second byte of a marker (ITU-T T.81, table B.1). */
+const SOI = 0xd8;
+const EOI = 0xd9;
+const SOS = 0xda;
+const APP0 = 0xe0;
+const APP14 = 0xee;
+/** Tables and frame heads that pixels are decoded with: Huffman and quantisation tables, restart interval, baseline, extended and progressive frames. */
+const NEEDED = new Set([0xc4, 0xdb, 0xdd, 0xc0, 0xc1, 0xc2]);
+/** Applications' segments and comments: places, cameras, thumbnails, whatever a program cared to leave. */
+const isDropped = (marker: number): boolean => (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe;
+
+/** JFIF 1.1 without a thumbnail: that it is there says that colours are YCbCr. */
+const JFIF = Buffer.from('ffe000104a46494600010100000100010000', 'hex');
+
+/**
+ * Of a JPEG: tables, frames and scans up to the first end of image. Of the applications' segments only the two that say how colours are coded (JFIF,
+ * Adobe), and these only in the form that has room for nothing else.
+ */
+export const jpegParts: Walk = async (bytes) => {
+  const kept = new Kept();
+  kept.keep(0, 2);
+  let hasJfif = false;
+  let hasScan = false;
+  let offset = 2;
+  for (let count = 0; count < MOST_SEGMENTS; count++) {
+    const head = await bytes.at(offset, 18);
+    if (head.length < 2) throw damaged();
+    // What is between segments is no picture's; a decoder would look for the next marker.
+    if (head[0] !== 0xff) return null;
+    const marker = head[1]!;
+    if (marker === 0xff) {
+      offset += 1;
+      continue;
+    }
+    if (marker === EOI) {
+      kept.keep(offset, 2);
+      return hasScan ? kept.parts : null;
+    }
+    if (head.length < 4) throw damaged();
+    const length = 2 + head.readUInt16BE(2);
+    if (length < 4 || marker === SOI) return null;
+    if (offset + length > bytes.size) throw damaged();
+    if (marker === SOS) {
+      hasScan = true;
+      const end = await scanEnd(bytes, offset + length);
+      kept.keep(offset, end - offset);
+      offset = end;
+      continue;
+    }
+    if (NEEDED.has(marker)) kept.keep(offset, length);
+    else if (!isDropped(marker)) return null;
+    else if (!hasScan && marker === APP0 && !hasJfif && head.toString('latin1', 4, 9) === 'JFIF\0') {
+      hasJfif = true;
+      // Two sides of a thumbnail that is not there.
+      if (length === 18 && head.readUInt16BE(16) === 0) kept.keep(offset, length);
+      else kept.put(JFIF);
+    } else if (!hasScan && marker === APP14 && length === 16 && head.toString('latin1', 4, 9) === 'Adobe')
+      kept.keep(offset, length);
+    offset += length;
+  }
+  return null;
+};
+
+/** Where coded data ends: at the first marker that is neither a stuffed zero nor a restart (T.81, B.1.1.5). */
+async function scanEnd(bytes: BytesOf, start: number): Promise<number> {
+  for (let offset = start; ;) {
+    const chunk = await bytes.at(offset, 131_072);
+    // A marker is two bytes; the last one may be its first.
+    if (chunk.length < 2) throw damaged();
+    let at = chunk.indexOf(0xff);
+    for (; at !== -1 && at + 1 < chunk.length; at = chunk.indexOf(0xff, at + 1)) {
+      const next = chunk[at + 1]!;
+      if (next !== 0 && next !== 0xff && (next < 0xd0 || next > 0xd7)) return offset + at;
+    }
+    offset += at === -1 ? chunk.length : at;
+    if (at !== -1 && offset + 1 >= bytes.size) throw damaged();
+  }
+}

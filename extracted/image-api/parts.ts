@@ -1,0 +1,40 @@
+import type { BytesOf } from './bytes-of.ts';
+import type { Span } from './original.ts';
+
+/** What is kept of a file, in order: spans of it, and bytes in place of others. */
+export type Parts = readonly (Span | Buffer)[];
+
+/**
+ * Walks over the container of one kind and says which parts are pixels and what is needed to decode them. Null for what has to be encoded anew. Throws
+ * 422 where the file ends before the picture does. Of pixels nothing is known here: whether they decode is the decoder's to say.
+ */
+export type Walk = (bytes: BytesOf) => Promise<Parts | null>;
+
+/** Segments of a container that are looked at. More is no photograph's; the decoder may see what it makes of it. */
+export const MOST_SEGMENTS = 10_000;
+
+/** Parts as they come in, neighbours joined. */
+export class Kept {
+  readonly parts: (Span | Buffer)[] = [];
+  keep(start: number, length: number): void {
+    const last = this.parts.at(-1);
+    if (last && !Buffer.isBuffer(last) && last.end + 1 === start)
+      this.parts[this.parts.length - 1] = { start: last.start, end: start + length - 1 };
+    else this.parts.push({ start, end: start + length - 1 });
+  }
+  put(bytes: Buffer): void {
+    this.parts.push(bytes);
+  }
+}
+
+/** Whether that is all of the file. */
+export function isWhole(parts: Parts, size: number): boolean {
+  const [only, ...others] = parts;
+  return (
+    others.length === 0 &&
+    only !== undefined &&
+    !Buffer.isBuffer(only) &&
+    only.start === 0 &&
+    only.end === size - 1
+  );
+}
