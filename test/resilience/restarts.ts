@@ -123,8 +123,9 @@ default: monolith
     }).timeout(60_000 + count * 20_000);
 }
 
+/** A reset says `read ECONNRESET`, or `connect ECONNRESET` with the address after it, depending on how far the connection was. */
 function isNoReset(failure: string): boolean {
-  return !failure.endsWith('ECONNRESET');
+  return !failure.includes('ECONNRESET');
 }
 
 /** Processes that accept connections, by what the state folder says. */
