@@ -9,7 +9,7 @@ import type { Bounded } from './bounded.ts';
 import { bytesOf } from './bytes-of.ts';
 import { ENCODERS, HOLDS } from './codecs.ts';
 import { jpegParts } from './jpeg-parts.ts';
-import { isWhole, type Parts, type Walk } from './parts.ts';
+import { isWhole, type Parts, type Walk, type Walked } from './parts.ts';
 import { pngParts } from './png-parts.ts';
 import { damaged, noSpace, Problem } from './problem.ts';
 import type { Received } from './upload.ts';
@@ -54,9 +54,9 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
   const read = (path: string, failOn: 'warning' | 'error'): Sharp =>
     sharp(path, { limitInputPixels: maxPixels, failOn }).timeout({ seconds: Math.ceil(workTime / 1000) });
   /** Kept as it was coded is only what decodes without a word. */
-  const isSound = (path: string, header: Metadata): Promise<boolean> =>
-    bounded(() => decodes(read(path, 'warning'), header), {
-      bytes: weightOf(header, { ...eighthOf(header), kind: 'png' }),
+  const isSound = (path: string, header: Metadata, { proof }: Walked): Promise<boolean> =>
+    bounded(() => decodes(read(path, 'warning'), header, proof), {
+      bytes: weightOf(header, { width: 1, height: 1, kind: 'png' }),
     });
 
   return async (received, keep) => {
@@ -72,14 +72,16 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
         413,
         `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
       );
-    const parts = isPlain(header) ? await partsOf(path, kind) : null;
-    if (parts && isWhole(parts, received.size) && (await isSound(path, header)))
+    const walked = isPlain(header) ? await walk(path, kind) : null;
+    const asIs = walked !== null && isWhole(walked.parts, received.size);
+    if (asIs && (await isSound(path, header, walked)))
       return keep({ path, sha256: received.sha256, size: received.size, kind, width, height });
     const made = join(dirname(path), randomUUID());
     try {
-      if (parts && !isWhole(parts, received.size)) {
-        const copied = await copy(path, parts, made);
-        if (await isSound(made, header)) return await keep({ path: made, kind, width, height, ...copied });
+      if (walked && !asIs) {
+        const copied = await copy(path, walked.parts, made);
+        if (await isSound(made, header, walked))
+          return await keep({ path: made, kind, width, height, ...copied });
       }
       // Here the first damage ends it, a warning does not: many cameras' files deserve one.
       const bytes = weightOf(header, { width, height, kind });
@@ -102,31 +104,35 @@ function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
   );
 }
 
-async function partsOf(path: string, kind: Kind): Promise<Parts | null> {
-  const walk = WALKS[kind];
-  if (!walk) return null;
+async function walk(path: string, kind: Kind): Promise<Walked | null> {
+  const over = WALKS[kind];
+  if (!over) return null;
   const file = await open(path, 'r');
   try {
-    return await walk(bytesOf(file, (await file.stat()).size));
+    return await over(bytesOf(file, (await file.stat()).size));
   } finally {
     await file.close();
   }
 }
 
-/** Decodes all of it for the sake of its faults: an eighth of each side costs little to make, and every coded byte has to be read for it. */
-async function decodes(picture: Sharp, header: Metadata): Promise<boolean> {
-  const small = picture.resize({ ...eighthOf(header), fit: 'fill', kernel: 'nearest' }).raw();
-  return small.toBuffer().then(
+/** Pixels of a beginning: with a damaged table, that is where it shows. */
+const BEGINNING = 100_000;
+
+/** Decodes for the sake of faults, from the top to one line, and keeps no more than a pixel of it. */
+async function decodes(
+  picture: Sharp,
+  { width, height }: Metadata,
+  proof: Walked['proof'],
+): Promise<boolean> {
+  const lines = proof === 'all' ? height : Math.min(height, Math.ceil(BEGINNING / width));
+  const last = picture.extract({ left: 0, top: lines - 1, width: 1, height: 1 }).raw();
+  return last.toBuffer().then(
     () => true,
     (error: Error) => {
       if (/timeout/i.test(error.message)) throw tooLong();
       return false;
     },
   );
-}
-
-function eighthOf({ width, height }: Metadata): { width: number; height: number } {
-  return { width: Math.ceil(width / 8), height: Math.ceil(height / 8) };
 }
 
 async function encode(

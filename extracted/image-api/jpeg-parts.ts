@@ -3,6 +3,8 @@ import { Kept, MOST_SEGMENTS, type Walk } from './parts.ts';
 import { damaged } from './problem.ts';
 
 /** Second byte of a marker (ITU-T T.81, table B.1). */
+const SOF0 = 0xc0;
+const SOF1 = 0xc1;
 const SOI = 0xd8;
 const EOI = 0xd9;
 const SOS = 0xda;
@@ -19,12 +21,19 @@ const JFIF = Buffer.from('ffe000104a46494600010100000100010000', 'hex');
 /**
  * Of a JPEG: tables, frames and scans up to the first end of image. Of the applications' segments only the two that say how colours are coded (JFIF,
  * Adobe), and these only in the form that has room for nothing else.
+ *
+ * All colours in one sequential scan: there libjpeg, once it has begun, fills in what it can not read and goes on, so its beginning proves the rest (decisions/016
+ * has how that was tried).
  */
 export const jpegParts: Walk = async (bytes) => {
   const kept = new Kept();
   kept.keep(0, 2);
   let hasJfif = false;
   let hasScan = false;
+  /** Components of a sequential frame; 0: another frame. */
+  let components = 0;
+  /** What every scan so far was: all components of a sequential frame, and the first scan. */
+  let isOneScan = false;
   let offset = 2;
   for (let count = 0; count < MOST_SEGMENTS; count++) {
     const head = await bytes.at(offset, 18);
@@ -38,13 +47,15 @@ export const jpegParts: Walk = async (bytes) => {
     }
     if (marker === EOI) {
       kept.keep(offset, 2);
-      return hasScan ? kept.parts : null;
+      return hasScan ? { parts: kept.parts, proof: isOneScan ? 'beginning' : 'all' } : null;
     }
     if (head.length < 4) throw damaged();
     const length = 2 + head.readUInt16BE(2);
     if (length < 4 || marker === SOI) return null;
     if (offset + length > bytes.size) throw damaged();
+    if (marker === SOF0 || marker === SOF1) components = head[9]!;
     if (marker === SOS) {
+      isOneScan = !hasScan && components > 0 && head[4] === components;
       hasScan = true;
       const end = await scanEnd(bytes, offset + length);
       kept.keep(offset, end - offset);

@@ -4,11 +4,17 @@ import type { Span } from './original.ts';
 /** What is kept of a file, in order: spans of it, and bytes in place of others. */
 export type Parts = readonly (Span | Buffer)[];
 
+export interface Walked {
+  readonly parts: Parts;
+  /** What has to be decoded to know that all decodes: everything, or only the beginning, where a decoder that has begun does not refuse the rest. */
+  readonly proof: 'all' | 'beginning';
+}
+
 /**
  * Walks over the container of one kind and says which parts are pixels and what is needed to decode them. Null for what has to be encoded anew. Throws
  * 422 where the file ends before the picture does. Of pixels nothing is known here: whether they decode is the decoder's to say.
  */
-export type Walk = (bytes: BytesOf) => Promise<Parts | null>;
+export type Walk = (bytes: BytesOf) => Promise<Walked | null>;
 
 /** Segments of a container that are looked at. More is no photograph's; the decoder may see what it makes of it. */
 export const MOST_SEGMENTS = 10_000;

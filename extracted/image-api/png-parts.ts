@@ -19,7 +19,7 @@ export const pngParts: Walk = async (bytes) => {
     if (NEEDED.has(type) || (type === 'pHYs' && length === 21)) kept.keep(offset, length);
     // Colours of its own need converting; a chunk that must be understood and is not is for the decoder to judge.
     else if (type === 'iCCP' || type === 'cICP' || (head[4]! & 0x20) === 0) return null;
-    if (type === 'IEND') return length === 12 ? kept.parts : null;
+    if (type === 'IEND') return length === 12 ? { parts: kept.parts, proof: 'all' } : null;
     offset += length;
   }
   return null;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import sharp, { type Sharp } from 'sharp';
 import { createBounded } from './bounded.ts';
 import { ENCODERS } from './codecs.ts';
 import { Problem } from './problem.ts';
-import { createRender } from './render.ts';
+import { createRender, type Stored } from './render.ts';
 import { weightOf } from './weight.ts';
 import { readWish, type Wish } from './wish.ts';
 
@@ -18,10 +19,10 @@ describe('making a picture of a stored one', function () {
   const bounded = createBounded({ inWork: 1, waiting: 10, patience: 10_000 });
   before(() => void (folder = mkdtempSync(join(tmpdir(), 'render-'))));
   after(() => rmSync(folder, { recursive: true, force: true }));
-  const file = (bytes: Buffer): string => {
+  const file = (bytes: Buffer): Stored => {
     const path = join(folder, 'picture');
     writeFileSync(path, bytes);
-    return path;
+    return { path, sha256: createHash('sha256').update(bytes).digest('hex') };
   };
 
   it('turns the colours of other profiles into sRGB', async () => {
@@ -54,13 +55,23 @@ describe('making a picture of a stored one', function () {
   });
 
   it('ends with 503 what takes too long, and gives the room back when the work is over', async () => {
-    const path = file(await noise(1500, 1500).png().toBuffer());
+    const stored = file(await noise(1500, 1500).png().toBuffer());
     const render = createRender({ bounded, workTime: 5 });
     await assert.rejects(
-      render(path, wish('w=1500&format=webp')),
+      render(stored, wish('w=1500&format=webp')),
       (error) => error instanceof Problem && error.status === 503 && error.headers['retry-after'] === '10',
     );
     assert.equal(await bounded(async () => bounded.load().inWork), 1);
+  });
+
+  it('says 422 of a JPEG that nobody can read to its end', async () => {
+    const bytes = await noise(1000, 700).jpeg({ quality: 50 }).toBuffer();
+    // Coded data of nothing but ones, which no code begins with.
+    for (let at = bytes.length >> 1; at < bytes.length - 4; at += 2) bytes.writeUInt16BE(0xff00, at);
+    await assert.rejects(
+      createRender({ bounded })(file(bytes), wish('w=100&format=webp')),
+      (error) => error instanceof Problem && error.status === 422,
+    );
   });
 
   it('never spends more than four times the CPU of WebP on AVIF', async () => {

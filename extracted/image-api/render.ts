@@ -1,7 +1,8 @@
-import sharp, { type Sharp } from 'sharp';
+import { LRUCache } from 'lru-cache';
+import sharp, { type Metadata, type Sharp } from 'sharp';
 import type { Bounded } from './bounded.ts';
 import { ENCODERS, HOLDS } from './codecs.ts';
-import { Problem } from './problem.ts';
+import { damaged, Problem } from './problem.ts';
 import { weightOf, type Header } from './weight.ts';
 import { MAX_SIDE, type Kind, type Wish } from './wish.ts';
 
@@ -16,11 +17,21 @@ export interface RenderOptions {
   readonly onMade?: (kind: Kind, seconds: number) => void;
 }
 
+/** A stored picture. */
+export interface Stored {
+  readonly path: string;
+  /** Of its bytes, in hexadecimal. */
+  readonly sha256: string;
+}
+
 /**
  * The wanted version of a stored picture, in sRGB; of an animation, of its first frame. An aborted `signal` takes it out of the line. Throws 503 when it takes too
- * long, 413 when it takes too much memory.
+ * long, 413 when it takes too much memory, 422 for a JPEG that is damaged where an upload does not look (decisions/016).
  */
-export type Render = (path: string, wish: Wish, signal?: AbortSignal) => Promise<Buffer>;
+export type Render = (stored: Stored, wish: Wish, signal?: AbortSignal) => Promise<Buffer>;
+
+/** Pictures whose headers are remembered: a page asks for several sizes of one, and each has to be weighed. */
+const HEADERS = 10_000;
 
 export function createRender({
   bounded,
@@ -28,9 +39,11 @@ export function createRender({
   workTime = 20_000,
   onMade,
 }: RenderOptions): Render {
-  return async (path, wish, signal) => {
+  const headers = new LRUCache<string, Header>({ max: HEADERS });
+  return async ({ path, sha256 }, wish, signal) => {
     const picture = sharp(path, { limitInputPixels: maxPixels, failOn: 'error' });
-    const header = await picture.metadata();
+    const header = headers.get(sha256) ?? headerOf(await picture.metadata());
+    headers.set(sha256, header);
     const { width, height } = outputOf(header, wish);
     const late = Promise.withResolvers<never>();
     late.promise.catch(() => undefined);
@@ -45,7 +58,12 @@ export function createRender({
         onMade?.(wish.kind, (performance.now() - start) / 1000);
         return made;
       } catch (error) {
-        throw /^timeout\b/.test((error as Error).message) ? tooSlow(workTime) : error;
+        const { message } = error as Error;
+        throw /^timeout\b/.test(message)
+          ? tooSlow(workTime)
+          : message.includes('Corrupt JPEG')
+            ? damaged()
+            : error;
       } finally {
         clearTimeout(timer);
       }
@@ -53,6 +71,11 @@ export function createRender({
     const bytes = weightOf(header, { width, height, kind: wish.kind });
     return Promise.race([bounded(work, { signal, bytes }), late.promise]);
   };
+}
+
+/** What is needed of it: metadata has profiles too. */
+function headerOf({ width, height, format, channels, depth, isProgressive }: Metadata): Header {
+  return { width, height, format, channels, depth, isProgressive };
 }
 
 function tooSlow(workTime: number): Problem {

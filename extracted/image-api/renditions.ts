@@ -63,6 +63,7 @@ export function createRenditions({
 
   const make = async (
     key: string,
+    { sha256 }: Subject,
     wish: Wish,
     original: () => Original,
     client: string | undefined,
@@ -75,7 +76,7 @@ export function createRenditions({
     }
     const leave = client === undefined ? () => undefined : admit(client);
     try {
-      const bytes = await original().withFile((path) => render(path, wish, signal));
+      const bytes = await original().withFile((path) => render({ path, sha256 }, wish, signal));
       inMemory?.set(key, bytes);
       // Nobody waits for that, and the next picture is in work meanwhile.
       void cache?.keep(key, bytes);
@@ -94,7 +95,8 @@ export function createRenditions({
     },
     async of(subject, wish, original, { signal, client } = {}) {
       const key = keyOf(subject, wish);
-      const work = (ending: AbortSignal): Promise<Rendition> => make(key, wish, original, client, ending);
+      const work = (ending: AbortSignal): Promise<Rendition> =>
+        make(key, subject, wish, original, client, ending);
       const { result, isShared } = flights.join(key, work, signal);
       const { bytes, source } = await result;
       return { bytes, source: isShared ? 'shared' : source };

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { rm } from 'node:fs';
-import { Transform, pipeline, type TransformCallback } from 'node:stream';
-import multer, { type StorageEngine } from 'multer';
+import { createWriteStream, mkdirSync, rm, type WriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { Writable, pipeline } from 'node:stream';
+import type { StorageEngine } from 'multer';
 import { HEAD, kindOf } from './magic.ts';
 import { Problem } from './problem.ts';
 import type { Kind } from './wish.ts';
@@ -14,58 +15,94 @@ export interface Seen {
 }
 
 /**
- * multer's storage on disk, with two things done as the bytes pass: they are hashed, and the first of them must be a picture's, else none of them is written.
- * Names are our own: the client's never reaches a disk.
+ * Storage of multer's on the disk: bytes are hashed as they pass, and the first of them must be a picture's, else none is written. Names are our own: the
+ * client's never reaches a disk. Makes the folder.
  */
 export function pictureStorage(folder: string): StorageEngine {
-  const disk = multer.diskStorage({
-    destination: folder,
-    filename: (_request, _file, done) => done(null, randomUUID()),
-  });
+  mkdirSync(folder, { recursive: true });
   return {
-    _handleFile(request, file, done) {
-      const inspector = new Inspector();
-      // Whatever ends the one ends the other, and then the writer, who tells.
-      pipeline(file.stream, inspector, () => undefined);
-      Object.defineProperty(file, 'stream', { configurable: true, enumerable: false, value: inspector });
-      disk._handleFile(request, file, (error: unknown, info) => {
-        const failure = inspector.problem ?? error;
-        if (!failure) return done(null, { ...info, ...inspector.seen() } as typeof info);
-        // Of a file that could not be written whole nobody else takes care.
-        const report = (): void => done(failure);
-        if (file.path) rm(file.path, { force: true }, report);
-        else report();
+    _handleFile(_request, { stream }, done) {
+      const path = join(folder, randomUUID());
+      const file = new PictureFile(path);
+      pipeline(stream, file, (error) => {
+        if (!error) return done(null, { path, ...file.seen() });
+        // Of a file that could not be written whole nobody else takes care; it may be about to be opened still.
+        const remove = (): void => rm(path, { force: true }, () => done(error));
+        if (file.closed) remove();
+        else file.once('close', remove);
       });
     },
-    _removeFile: (request, file, done) => disk._removeFile(request, file, done),
+    _removeFile(_request, { path }, done) {
+      rm(path, { force: true }, done);
+    },
   };
 }
 
 const NO_PICTURE = 'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the bytes, not the name';
+/** Bytes that are written at once: a write costs the loop more than it costs the disk. */
+const BATCH = 262_144;
 
-class Inspector extends Transform {
+class PictureFile extends Writable {
   readonly #hash = createHash('sha256');
+  readonly #path: string;
+  #file: WriteStream | null = null;
+  #batch: Buffer[] = [];
+  #held = 0;
+  #size = 0;
   #head: Buffer = Buffer.alloc(0);
   #kind: Kind | null = null;
-  problem: Problem | null = null;
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+  constructor(path: string) {
+    super({ highWaterMark: BATCH });
+    this.#path = path;
+  }
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#hash.update(chunk);
+    this.#batch.push(chunk);
+    this.#held += chunk.length;
+    this.#size += chunk.length;
     if (this.#kind === null) {
       this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD)]);
-      if (this.#head.length >= HEAD && !this.#judge()) return done(this.problem);
+      if (this.#head.length >= HEAD && !this.#judge()) return done(new Problem(415, NO_PICTURE));
     }
-    done(null, chunk);
+    if (this.#held < BATCH) done();
+    else this.#flush(done);
   }
-  override _flush(done: TransformCallback): void {
-    done(this.#kind !== null || this.#judge() ? null : this.problem);
+  override _final(done: (error?: Error | null) => void): void {
+    if (this.#kind === null && !this.#judge()) return done(new Problem(415, NO_PICTURE));
+    this.#flush((error) => {
+      if (error) done(error);
+      else this.#file!.end(done);
+    });
+  }
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    const file = this.#file;
+    if (!file || file.closed) return done(error);
+    file.once('close', () => done(error));
+    file.destroy();
+  }
+  #flush(done: (error?: Error | null) => void): void {
+    const file = (this.#file ??= this.#open());
+    const last = this.#batch.pop();
+    if (!last) return done();
+    file.cork();
+    for (const chunk of this.#batch) file.write(chunk);
+    file.write(last, done);
+    file.uncork();
+    this.#batch = [];
+    this.#held = 0;
+  }
+  #open(): WriteStream {
+    const file = createWriteStream(this.#path, { flags: 'wx', highWaterMark: BATCH });
+    // Told by the callbacks of its writes.
+    file.on('error', () => undefined);
+    return file;
   }
   #judge(): boolean {
     this.#kind = kindOf(this.#head);
-    if (this.#kind === null) this.problem = new Problem(415, NO_PICTURE);
     return this.#kind !== null;
   }
-  seen(): Seen {
-    return { kind: this.#kind!, sha256: this.#hash.digest('hex') };
+  seen(): Seen & { size: number } {
+    return { kind: this.#kind!, sha256: this.#hash.digest('hex'), size: this.#size };
   }
 }

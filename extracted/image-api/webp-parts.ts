@@ -13,5 +13,7 @@ export const webpParts: Walk = async (bytes) => {
   const type = head.toString('latin1', 12, 16);
   const length = head.readUInt32LE(16);
   const isOnly = 20 + length + (length % 2) === end;
-  return (type === 'VP8 ' || type === 'VP8L') && isOnly ? [{ start: 0, end: end - 1 }] : null;
+  return (type === 'VP8 ' || type === 'VP8L') && isOnly
+    ? { parts: [{ start: 0, end: end - 1 }], proof: 'all' }
+    : null;
 };
