@@ -5,6 +5,7 @@ import { createFlights } from './flights.ts';
 import type { Render } from './render.ts';
 import type { RenditionCache } from './rendition-cache.ts';
 import type { Original } from './original.ts';
+import { Problem } from './problem.ts';
 import type { Wish } from './wish.ts';
 
 export interface RenditionsOptions {
@@ -97,9 +98,16 @@ export function createRenditions({
       const key = keyOf(subject, wish);
       const work = (ending: AbortSignal): Promise<Rendition> =>
         make(key, subject, wish, original, client, ending);
-      const { result, isShared } = flights.join(key, work, signal);
-      const { bytes, source } = await result;
-      return { bytes, source: isShared ? 'shared' : source };
+      for (;;) {
+        const { result, isShared } = flights.join(key, work, signal);
+        try {
+          const { bytes, source } = await result;
+          return { bytes, source: isShared ? 'shared' : source };
+        } catch (error) {
+          // It was the other client who has too many; this one counts for itself.
+          if (!isShared || !(error instanceof Problem) || error.status !== 429) throw error;
+        }
+      }
     },
     purge(subject) {
       for (const key of inMemory?.keys() ?? [])
