@@ -32,6 +32,7 @@ describe('wishes for a picture', () => {
       ['image/webp;q=0', 'jpeg'],
       ['image/webp; q=0.000,*/*', 'jpeg'],
       ['image/webp;q=0.001', 'webp'],
+      ['image/webp;q=0, image/webp', 'webp'],
       ['image/webpx', 'jpeg'],
       ['x-image/webp', 'jpeg'],
       ['*/*', 'jpeg'],

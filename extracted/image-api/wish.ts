@@ -78,10 +78,11 @@ function kindFor(format: string | undefined, stored: Kind, accept: string): Outp
   return (format as OutputKind | undefined) ?? (stored === 'gif' ? 'png' : stored);
 }
 
-/** Wildcards don't count: those who can't show WebP send them too. */
+/** Wildcards don't count: those who can't show WebP send them too. Named twice, the kinder one counts. */
 function acceptsWebp(accept: string): boolean {
-  const range = /(?:^|,)\s*image\/webp\s*(?:;([^,]*))?(?=,|$)/i.exec(accept);
-  return range !== null && !/(?:^|;)\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(range[1] ?? '');
+  return [...accept.matchAll(/(?:^|,)\s*image\/webp\s*(?:;([^,]*))?(?=,|$)/gi)].some(
+    ([, parameters = '']) => !/(?:^|;)\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(parameters),
+  );
 }
 
 function wholeNumber(text: string, maximum: number): number | null {
