@@ -73,6 +73,17 @@ export function chosenFormat(wish: Wish, stored: StoredFormat, accept: string): 
   return wish.format ?? (stored === 'gif' ? 'png' : stored);
 }
 
+/** What `q` is when it is not given; PNG loses nothing and has none. */
+export const QUALITY = { jpeg: 82, webp: 80, avif: 55, png: null } as const;
+
+/** Part of the ETag: one for all ways to word the same picture. `format`: as chosen. */
+export function variantOf({ w, h, fit, q }: Wish, format: StoredFormat): string {
+  // A single side is fitted inside whatever the fit says, and a quality says nothing where it is the preset's or nobody's.
+  const shape = w !== null && h !== null ? fit : 'inside';
+  const preset = format === 'gif' ? null : QUALITY[format];
+  return `-${w ?? ''}x${h ?? ''}-${shape}-${format}-${preset === null || q === preset ? '' : (q ?? '')}`;
+}
+
 /** By name only: a client that takes just anything may be one that can't show WebP. */
 function takesWebp(accept: string): boolean {
   return accept.split(',').some((range) => {

@@ -7,7 +7,7 @@ import { createLine, processLine } from './images-line.ts';
 import { changeAlt, findImage, findProduct, imagesOf, remove, store } from './images-store.ts';
 import type { Image, ImageStore } from './images-store.ts';
 import { hearOut, readAlt, uploads } from './images-upload.ts';
-import { chosenFormat, contentType, readWish, type StoredFormat } from './images-wish.ts';
+import { chosenFormat, contentType, readWish, variantOf, type StoredFormat } from './images-wish.ts';
 import { isForm, wantsPage } from './login.ts';
 import { render, sanitise } from './resize.ts';
 import type { Mirrored } from './mirrored.ts';
@@ -81,7 +81,7 @@ export function imageRoutes(parts: ImageParts): express.Router {
     const image = await findImage(pool, request.params.id);
     const stored = image.content_type.slice('image/'.length) as StoredFormat;
     const format = wish ? chosenFormat(wish, stored, request.get('accept') ?? '') : stored;
-    const variant = wish ? `-${wish.w ?? ''}x${wish.h ?? ''}-${wish.fit}-${format}-${wish.q ?? ''}` : '';
+    const variant = wish ? variantOf(wish, format) : '';
     response.set({
       etag: `"${image.sha256.slice(0, 32)}${variant}"`,
       // What is under an id never changes, but it can be deleted: an hour is what that may take to be seen.

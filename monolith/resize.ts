@@ -3,7 +3,7 @@ import { Problem } from './errors.ts';
 import { IMAGE_LIMITS, type ImageLimits } from './images-limits.ts';
 import { processLine, type Line } from './images-line.ts';
 import { sniff } from './images-sniff.ts';
-import { LONGEST_SIDE, type Format, type StoredFormat, type Wish } from './images-wish.ts';
+import { LONGEST_SIDE, QUALITY, type Format, type StoredFormat, type Wish } from './images-wish.ts';
 
 // One thread a picture, several pictures side by side: full use of the cores, and a bound on memory.
 sharp.concurrency(1);
@@ -42,12 +42,30 @@ export function render(
   line: Line = processLine,
   limits: ImageLimits = IMAGE_LIMITS,
 ): Promise<Buffer> {
-  return line(() => {
-    const picture = sharp(file, { limitInputPixels: limits.maxPixels })
-      .timeout({ seconds: limits.workTime })
-      .resize(boxOf(wish, format));
-    return encode(picture, format, wish.q).toBuffer();
+  return line(async () => {
+    const picture = sharp(file, { limitInputPixels: limits.maxPixels }).timeout({ seconds: limits.workTime });
+    return encode((await seen(picture, wish)).resize(boxOf(wish, format)), format, wish.q).toBuffer();
   }, gone);
+}
+
+/** Pixels of a side that a picture may have when it is enlarged; libvips can count twice as many. */
+const LONGEST_ENLARGED = 2 ** 24;
+
+/** Of a strip that has to fill a box, what will be seen: all of it, enlarged, would be longer than libvips can count. */
+async function seen(picture: Sharp, { w, h, fit }: Wish): Promise<Sharp> {
+  if (w === null || h === null || fit !== 'cover') return picture;
+  const { width, height } = await picture.metadata();
+  const scale = Math.max(w / width, h / height);
+  if (Math.max(width, height) * scale <= LONGEST_ENLARGED) return picture;
+  const part = {
+    width: Math.min(width, Math.ceil(w / scale)),
+    height: Math.min(height, Math.ceil(h / scale)),
+  };
+  return picture.extract({
+    left: Math.floor((width - part.width) / 2),
+    top: Math.floor((height - part.height) / 2),
+    ...part,
+  });
 }
 
 /**
@@ -120,15 +138,15 @@ function encode(picture: Sharp, format: StoredFormat, quality: number | null): S
   switch (format) {
     case 'jpeg':
       return picture.flatten({ background: '#fff' }).jpeg({
-        quality: quality ?? 82,
-        chromaSubsampling: (quality ?? 82) >= 90 ? '4:4:4' : '4:2:0',
+        quality: quality ?? QUALITY.jpeg,
+        chromaSubsampling: (quality ?? QUALITY.jpeg) >= 90 ? '4:4:4' : '4:2:0',
       });
     case 'png':
       return picture.png();
     case 'webp':
-      return picture.webp({ quality: quality ?? 80 });
+      return picture.webp({ quality: quality ?? QUALITY.webp });
     case 'avif':
-      return picture.avif({ quality: quality ?? 55, effort: 2 });
+      return picture.avif({ quality: quality ?? QUALITY.avif, effort: 2 });
     case 'gif':
       return picture.gif();
   }

@@ -54,7 +54,8 @@ export function createRender({
       picture.timeout({ seconds: Math.ceil(workTime / 1000) });
       const timer = setTimeout(() => late.reject(tooSlow(workTime)), workTime);
       try {
-        const made = await ENCODERS[wish.kind](sized(picture, wish), wish.quality, width * height).toBuffer();
+        const shown = sized(seen(picture, header, wish), wish);
+        const made = await ENCODERS[wish.kind](shown, wish.quality, width * height).toBuffer();
         onMade?.(wish.kind, (performance.now() - start) / 1000);
         return made;
       } catch (error) {
@@ -84,6 +85,25 @@ function tooSlow(workTime: number): Problem {
     `this picture takes longer than ${workTime / 1000} s to make; ask for a smaller one, or for another format`,
     { 'retry-after': '10' },
   );
+}
+
+/** Pixels of a side that a picture may have when it is enlarged; libvips can count twice as many. */
+const MAX_ENLARGED = 2 ** 24;
+
+/** Of a strip that has to fill a box, what will be seen: all of it, enlarged, would be longer than libvips can count. */
+function seen(picture: Sharp, header: Pick<Header, 'width' | 'height'>, { width, height, fit }: Wish): Sharp {
+  if (width === undefined || height === undefined || fit !== 'cover') return picture;
+  const scale = Math.max(width / header.width, height / header.height);
+  if (Math.max(header.width, header.height) * scale <= MAX_ENLARGED) return picture;
+  const part = {
+    width: Math.min(header.width, Math.ceil(width / scale)),
+    height: Math.min(header.height, Math.ceil(height / scale)),
+  };
+  return picture.extract({
+    left: Math.floor((header.width - part.width) / 2),
+    top: Math.floor((header.height - part.height) / 2),
+    ...part,
+  });
 }
 
 /**
