@@ -13,7 +13,6 @@ import { photo } from './pictures.ts';
 const document = written as unknown as OpenApi;
 /** Documented, and not brought about here: the tests named do it, or the failure is another system's. */
 const ELSEWHERE = [
-  'addPicture 429',
   'addPicture 500',
   'addPicture 507',
   'readPicture 413',
@@ -212,6 +211,8 @@ describe('the OpenAPI document of the image-api', () => {
 
     it('answers operators, and shows itself with validators', async () => {
       assert.equal((await ask('get', '/metrics', '')).status, 200);
+      const { status, headers } = await fetch(`${sides.ownImageApi.url}/docs/`, { redirect: 'manual' });
+      assert.deepEqual([status, headers.get('location')], [308, '../docs']);
       for (const [path, file] of [
         ['/livez', ''],
         ['/readyz', ''],

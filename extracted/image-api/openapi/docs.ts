@@ -38,10 +38,11 @@ export function docsRoutes(): express.Router {
     next();
   });
   router.get('/openapi.json', (_request, response) => void response.type('application/json').send(text));
-  router.get(
-    '/docs',
-    (_request, response) => void response.set('content-security-policy', POLICY).type('html').send(PAGE),
-  );
+  router.get('/docs', (request, response) => {
+    // The page names its files as they are seen from beside it.
+    if (request.path.endsWith('/')) response.redirect(308, '../docs');
+    else response.set('content-security-policy', POLICY).type('html').send(PAGE);
+  });
   router.get('/docs/:file', (request, response, next) => {
     const { file } = request.params;
     if (file === 'start.js') response.type('js').send(START);

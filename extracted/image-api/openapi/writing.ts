@@ -85,7 +85,7 @@ export const addPicture: Part = {
         location: { required: true, schema: { type: 'string', pattern: '^/products/[1-9][0-9]*$' } },
       },
     },
-    ...refusals(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 500, 503, 507),
+    ...refusals(400, 401, 403, 404, 409, 413, 415, 421, 422, 500, 503, 507),
   },
 };
 
