@@ -24,7 +24,7 @@ describe('renditions that several clients ask for', () => {
     } as unknown as RenditionCache;
     const renditions = createRenditions({ render, cache, memory: 0, admit: createClients(1) });
     const ask = (query: string, client: string) =>
-      renditions.of({ sha256: 'ab' }, wish(query), () => fileOriginal('/nowhere'), { client });
+      renditions.of({ id: '1', sha256: 'ab' }, wish(query), () => fileOriginal('/nowhere'), { client });
 
     const first = ask('w=1', 'greedy');
     // While the disk is asked for it, the others join.
@@ -33,5 +33,21 @@ describe('renditions that several clients ask for', () => {
     await assert.rejects(greedy!, (error) => error instanceof Problem && error.status === 429);
     room.resolve();
     for (const answer of [first, ...others]) assert.equal((await answer).bytes.toString(), 'made');
+  });
+
+  it('do not fail with another picture of equal bytes whose file goes', async () => {
+    const deleted = Promise.withResolvers<void>();
+    const render: Render = async (path) => {
+      await deleted.promise;
+      if (path === '/deleted') throw new Error('Input file is missing');
+      return Buffer.from('made');
+    };
+    const renditions = createRenditions({ render, memory: 0 });
+    const ask = (id: string, path: string) =>
+      renditions.of({ id, sha256: 'ab' }, wish('w=1'), () => fileOriginal(path));
+    const [one, other] = [ask('1', '/deleted'), ask('2', '/kept')];
+    deleted.resolve();
+    await assert.rejects(one, /missing/);
+    assert.equal((await other).bytes.toString(), 'made');
   });
 });

@@ -28,6 +28,7 @@ export interface Rendition {
 
 /** A stored picture, as far as a rendition depends on it. */
 export interface Subject {
+  readonly id: string;
   readonly sha256: string;
 }
 
@@ -99,7 +100,8 @@ export function createRenditions({
       const work = (ending: AbortSignal): Promise<Rendition> =>
         make(key, subject, wish, original, client, ending);
       for (;;) {
-        const { result, isShared } = flights.join(key, work, signal);
+        // Of pictures with equal bytes one may be deleted, and its file with it: what is made of the other must not end with that.
+        const { result, isShared } = flights.join(`${subject.id}:${key}`, work, signal);
         try {
           const { bytes, source } = await result;
           return { bytes, source: isShared ? 'shared' : source };
