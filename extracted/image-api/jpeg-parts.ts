@@ -64,13 +64,23 @@ export const jpegParts: Walk = async (bytes) => {
     }
     if (NEEDED.has(marker)) kept.keep(offset, length);
     else if (!isDropped(marker)) return null;
-    else if (!hasScan && marker === APP0 && !hasJfif && head.toString('latin1', 4, 9) === 'JFIF\0') {
+    // Decoders heed none that is shorter.
+    else if (
+      !hasScan &&
+      marker === APP0 &&
+      !hasJfif &&
+      length >= 18 &&
+      head.toString('latin1', 4, 9) === 'JFIF\0'
+    ) {
       hasJfif = true;
       // Two sides of a thumbnail that is not there.
       if (length === 18 && head.readUInt16BE(16) === 0) kept.keep(offset, length);
       else kept.put(JFIF);
-    } else if (!hasScan && marker === APP14 && length === 16 && head.toString('latin1', 4, 9) === 'Adobe')
+    } else if (!hasScan && marker === APP14 && length >= 16 && head.toString('latin1', 4, 9) === 'Adobe') {
+      // A longer one has room for more, but without it the colours would be others.
+      if (length > 16) return null;
       kept.keep(offset, length);
+    }
     offset += length;
   }
   return null;

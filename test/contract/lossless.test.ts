@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import sharp, { type Sharp } from 'sharp';
 import { openImageSides, type ImageSides } from '../support/image-sides.ts';
+import { withSegment, withoutSegment } from '../support/picture-bytes.ts';
 import { drawing } from './pictures.ts';
 
 const MARK = 'PLANTED-SECRET';
@@ -85,6 +86,20 @@ describe('uploads whose pixels are as they should be', () => {
           assert.ok(dirty.includes(MARK) && !kept.includes(MARK));
           assert.ok((await pixels(kept)).equals(await pixels(bytes)), `progressive: ${progressive}`);
           assert.ok(!(await served(await upload(dirty), '?w=80')).includes(MARK));
+        }
+      });
+
+      it('shows a JPEG in the colours that its odd segments give it', async () => {
+        const bare = withoutSegment(await drawn((picture) => picture.jpeg({ quality: 95 })), 0xe0);
+        // Says that the three colours are red, green and blue; decoders look at its first twelve bytes.
+        const adobe = Buffer.from(`Adobe\0\x64\0\0\0\0\0${MARK}`, 'latin1');
+        for (const odd of [
+          withSegment(bare, 0xee, adobe),
+          withSegment(withSegment(bare, 0xee, adobe.subarray(0, 12)), 0xe0, Buffer.from('JFIF\0')),
+        ]) {
+          const [one, other] = [await pixels(odd), await pixels(await served(await upload(odd)))];
+          const sum = one.reduce((total, value, i) => total + Math.abs(value - other[i]!), 0);
+          assert.ok(sum / one.length < 4, `${sum / one.length} off`);
         }
       });
 
