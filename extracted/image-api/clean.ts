@@ -6,9 +6,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import type { Bounded } from './bounded.ts';
-import { bytesOf } from './bytes-of.ts';
+import { bytesOf, type BytesOf } from './bytes-of.ts';
 import { ENCODERS, HOLDS } from './codecs.ts';
 import { jpegParts } from './jpeg-parts.ts';
+import { refuseManyScans } from './jpeg-scans.ts';
 import { isWhole, type Parts, type Walk, type Walked } from './parts.ts';
 import { pngParts } from './png-parts.ts';
 import { damaged, noSpace, Problem } from './problem.ts';
@@ -72,6 +73,7 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
         413,
         `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
       );
+    if (kind === 'jpeg' && header.isProgressive) await withBytes(path, refuseManyScans);
     const walked = isPlain(header) ? await walk(path, kind) : null;
     const asIs = walked !== null && isWhole(walked.parts, received.size);
     if (asIs && (await isSound(path, header, walked)))
@@ -106,10 +108,13 @@ function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
 
 async function walk(path: string, kind: Kind): Promise<Walked | null> {
   const over = WALKS[kind];
-  if (!over) return null;
+  return over ? withBytes(path, over) : null;
+}
+
+async function withBytes<T>(path: string, use: (bytes: BytesOf) => Promise<T>): Promise<T> {
   const file = await open(path, 'r');
   try {
-    return await over(bytesOf(file, (await file.stat()).size));
+    return await use(bytesOf(file, (await file.stat()).size));
   } finally {
     await file.close();
   }
