@@ -37,7 +37,7 @@ describe('renditions that several clients ask for', () => {
 
   it('do not fail with another picture of equal bytes whose file goes', async () => {
     const deleted = Promise.withResolvers<void>();
-    const render: Render = async (path) => {
+    const render: Render = async ({ path }) => {
       await deleted.promise;
       if (path === '/deleted') throw new Error('Input file is missing');
       return Buffer.from('made');

@@ -16,6 +16,7 @@ const ELSEWHERE = [
   'addPicture 500',
   'addPicture 507',
   'readPicture 413',
+  'readPicture 422',
   'readPicture 429',
   'readPicture 503',
   'readMeta 500',

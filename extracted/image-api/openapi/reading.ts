@@ -93,7 +93,7 @@ export const readPicture: Part = {
       content: bytes,
     },
     304: unchanged,
-    ...refusals(400, 404, 413, 416, 429, 500, 503),
+    ...refusals(400, 404, 413, 416, 422, 429, 500, 503),
   },
 };
 
