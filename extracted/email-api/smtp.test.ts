@@ -21,7 +21,7 @@ describe('the mail server', () => {
   afterEach(() => open.splice(0).forEach((smtp) => smtp.close()));
   after(() => server?.close());
   const connect = (url = server.url, timeout = 5000): Smtp => {
-    const smtp = openSmtp({ url, concurrency: 2, timeout });
+    const smtp = openSmtp({ urlNow: () => url, concurrency: 2, timeout });
     open.push(smtp);
     return smtp;
   };
@@ -71,6 +71,21 @@ describe('the mail server', () => {
     assert.equal(await smtp.isUp(), false);
     assert.equal((await smtp.send('<1@x>', MAIL)).type, 'none');
     assert.equal(await connect().isUp(), true);
+  });
+
+  it('is asked for anew for each mail, and is out while nobody knows where it is', async () => {
+    const other = await startMailServer();
+    let url: string | null = null;
+    const smtp = openSmtp({ urlNow: () => url, concurrency: 2, timeout: 5000 });
+    open.push(smtp);
+    assert.equal((await smtp.send('<1@x>', MAIL)).type, 'none');
+    assert.equal(await smtp.isUp(), false);
+    for (const { url: now } of [server, other, server]) {
+      url = now;
+      assert.deepEqual([await smtp.isUp(), await smtp.send(`<${now}>`, MAIL)], [true, { type: 'taken' }]);
+    }
+    assert.equal(other.mails.length, 1);
+    await other.close();
   });
 
   it('is not sent a mail again whose connection broke: who knows whether it was taken', async () => {
