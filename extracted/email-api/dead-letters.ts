@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { storesFrom } from './config.ts';
 import { openAmqpDeadBox } from './dead-box-amqp.ts';
@@ -9,7 +11,8 @@ node extracted/email-api/dead-letters.ts replay  --id ID | --all
 node extracted/email-api/dead-letters.ts discard --id ID | --all
 
 With --json, the answer is JSON. ID is the mail's Message-ID, with or without its brackets. The queue is the one at AMQP_URL, else the one in
-EMAIL_DATABASE_URL (or DATABASE_URL). Exit: 0 done, 1 nothing has that id, 2 usage, or the queue can not be reached.
+EMAIL_DATABASE_URL (or DATABASE_URL), else the one that make up left in DATA_DIR.
+Exit: 0 done, 1 nothing has that id, 2 usage, or the queue can not be reached.
 `;
 
 /** A fault of who called; it is told in a sentence. */
@@ -69,10 +72,40 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+async function openBox(): Promise<DeadBox> {
+  const { EMAIL_DATABASE_URL: own, DATABASE_URL: shop } = process.env;
+  const { databaseUrl, amqpUrl } = storesFrom({
+    ...process.env,
+    EMAIL_DATABASE_URL: own || shop || leftByUp(),
+  });
+  try {
+    return await (amqpUrl === null ? openPgBossDeadBox(databaseUrl) : openAmqpDeadBox(amqpUrl));
+  } catch (error) {
+    const { message, code } = error as { message: string; code?: string };
+    // Of an address that stands for several, the message is empty.
+    const why = message || code;
+    throw new Error(
+      amqpUrl === null
+        ? `the queue in EMAIL_DATABASE_URL (or DATABASE_URL) can not be read: ${why}; where RabbitMQ has the mail, set AMQP_URL`
+        : `the broker at AMQP_URL can not be used: ${why}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The database of `make up`'s own server, whose URL it leaves there. */
+function leftByUp(): string | undefined {
+  try {
+    const text = readFileSync(join(process.env['DATA_DIR'] || '.data', 'databases.json'), 'utf8');
+    return (JSON.parse(text) as Record<string, string>)['EMAIL_DATABASE_URL'];
+  } catch {
+    return undefined;
+  }
+}
+
 try {
   const order = orderFrom(process.argv.slice(2));
-  const { databaseUrl, amqpUrl } = storesFrom(process.env);
-  const box = await (amqpUrl === null ? openPgBossDeadBox(databaseUrl) : openAmqpDeadBox(amqpUrl));
+  const box = await openBox();
   try {
     process.exitCode = await run(box, order);
   } finally {
