@@ -114,6 +114,11 @@ for (const [service, { openRegistry, registrySettings, reachableUrl }] of Object
       await registry.leave();
       for (const [name, value] of Object.entries({ ETCD_URLS: 'a:1', SERVICE_URL: 'x', SERVICE_NAME: 'a/b' }))
         assert.throws(() => registrySettings({ [name]: value }), new RegExp(`^Error: ${name}`));
+      const secret = { ETCD_URLS: 'http://127.0.0.1:2379,http://u:secret@127.0.0.1:2379' };
+      assert.throws(
+        () => registrySettings(secret),
+        /^Error: ETCD_URLS: (?!.*secret).* without user and password/,
+      );
       assert.equal(reachableUrl('::1', 80), 'http://[::1]:80');
       assert.equal(reachableUrl('0.0.0.0', 80), `http://${hostname()}:80`);
     });
