@@ -64,8 +64,14 @@ async function run(box: DeadBox, order: Order): Promise<number> {
 function lineOf({ id, error, attempts, at }: DeadLetter): string {
   const time = at?.toISOString() ?? 'at an unknown time';
   // An error is a server's own text: what would move the cursor is shown, not done.
-  const text = `${id}  ${error}`.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+  const text = `${id}  ${error}`.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, shown);
   return `${time}  ${attempts} ${attempts === 1 ? 'attempt ' : 'attempts'}  ${text}`;
+}
+
+/** As JSON writes it, and what JSON leaves as it is, by its number: the second half of the control characters moves a cursor too. */
+function shown(character: string): string {
+  const text = JSON.stringify(character).slice(1, -1);
+  return text === character ? `\\u{${character.codePointAt(0)!.toString(16)}}` : text;
 }
 
 function print(text: string): void {
