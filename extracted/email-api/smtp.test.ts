@@ -73,6 +73,31 @@ describe('the mail server', () => {
     assert.equal(await connect().isUp(), true);
   });
 
+  it('that takes too long in small steps is hung up on, and has not taken the mail', async () => {
+    let isTaken = false;
+    let hungUp = (): void => {};
+    const gone = new Promise<void>((over) => (hungUp = over));
+    const slow = createServer((socket) => {
+      const timers: NodeJS.Timeout[] = [];
+      const say = (text: string): void =>
+        void timers.push(setTimeout(() => void socket.write(`${text}\r\n`), 150));
+      socket.on('error', () => undefined);
+      socket.on('close', () => (timers.forEach(clearTimeout), hungUp()));
+      say('220 ready');
+      socket.on('data', (chunk) => {
+        isTaken ||= String(chunk).endsWith('\r\n.\r\n');
+        say(/^DATA/i.test(String(chunk)) ? '354 go on' : '250 yes');
+      });
+    }).listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    const smtp = connect(`smtp://127.0.0.1:${(slow.address() as { port: number }).port}`, 400);
+    const { type, why } = (await smtp.send('<9@x>', MAIL)) as { type: string; why: string };
+    assert.deepEqual([type, why], ['none', 'no answer within 400 ms']);
+    await gone;
+    assert.equal(isTaken, false, 'it would be sent again, and come twice');
+    slow.close();
+  });
+
   it('is asked for anew for each mail, and is out while nobody knows where it is', async () => {
     const other = await startMailServer();
     let url: string | null = null;

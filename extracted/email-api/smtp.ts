@@ -53,20 +53,17 @@ export function openSmtp({ urlNow, concurrency, timeout }: SmtpOptions): Smtp {
   }
 
   const send = async (id: string, mail: RenderedMail): Promise<Answer> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_done, fail) => {
-      // A server that answers each step slowly enough keeps within every time-out of a step.
-      timer = setTimeout(() => fail(new Error(`no answer within ${timeout} ms`)), timeout);
-    });
+    // A server that answers each step slowly enough keeps within every time-out of a step. It is hung up on, lest it take later what is sent again.
+    const signal = AbortSignal.timeout(timeout);
     try {
       // An address that is handed over as one is not parsed: it can not become two.
       const to = { name: '', address: mail.to };
-      await Promise.race([transport().sendMail({ ...mail, to, messageId: id }), late]);
+      await transport().sendMail({ ...mail, to, messageId: id, signal });
       return { type: 'taken' };
     } catch (error) {
-      return answerOf(error as SmtpError);
-    } finally {
-      clearTimeout(timer);
+      return signal.aborted
+        ? { type: 'none', why: `no answer within ${timeout} ms` }
+        : answerOf(error as SmtpError);
     }
   };
   return {
