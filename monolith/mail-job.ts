@@ -18,7 +18,7 @@ export class UnsafeJob extends Error {}
 /** Characters of a line of a mail's head; what is longer is no line of ours. */
 const LONGEST_LINE = 500;
 /** One recipient, after RFC 5322's dot-atoms and beyond ASCII too: nothing that separates addresses, opens a comment, ends a line or can't be seen. */
-const ADDRESS = /^[^\s\p{C}@<>",;:\\[\]()]{1,64}@[^\s\p{C}@<>",;:\\[\]()]{1,189}$/u;
+const ADDRESS = /^[^\s\p{C}@<>",;:\\[\]()]{1,64}@[^\s\p{C}@<>",;:\\[\]()]{1,252}$/u;
 
 /** The job of an order's confirmation. `isShadow`: the monolith sends it, the email-api is to compare. Throws UnsafeJob. */
 export function jobOf(order: Confirmed, to: string, isShadow: boolean): MailJob {

@@ -47,8 +47,8 @@ interface Unsent {
 /**
  * Sends the confirmation of every order of the monolith's own whose `mailed_at` is NULL. The row is locked while its mail is under way, so two shops don't send the same
  * one. What the mail server took is never sent again, with one exception: a crash between its yes and our commit sends the mail once
- * more, with the same Message-ID, by which mail programs show it once. When the server can't be reached, all wait for the next look; when it
- * refuses one mail, only that one waits.
+ * more, with the same Message-ID, by which mail programs show it once. When the server can't be reached, all wait for the next look, which
+ * begins with another mail; when it refuses one mail, only that one waits.
  */
 export function startMailLoop({
   pool,
@@ -117,7 +117,7 @@ async function sendOne({
        WHERE o.mailed_at IS NULL AND o.mailed_by = 'monolith' AND o.mail_after <= now() ORDER BY o.mail_after, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED`,
     );
     const order = rows[0];
-    const refusal = order && (await send(transport, order, attempted));
+    const refusal = order && (await send(transport, order, attempted).catch(putBehind(client, order.id)));
     if (!order) await client.query('COMMIT');
     else if (!refusal) {
       await client.query('UPDATE orders SET mailed_at = now() WHERE id = $1', [order.id]);
@@ -144,6 +144,15 @@ async function sendOne({
     // With an error, the connection is closed, and its transaction with it.
     client.release(failure);
   }
+}
+
+/** Without an answer nobody knows whether it was the server's fault or this mail's: it is due after those that wait by now, lest it hold them up for good. */
+function putBehind(client: pg.PoolClient, order: string): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await client.query('UPDATE orders SET mail_after = clock_timestamp() WHERE id = $1', [order]);
+    await client.query('COMMIT');
+    throw error;
+  };
 }
 
 /** Null when the server took it, its refusal when it said no to this one. Throws when no answer came, or one that concerns every mail. */

@@ -29,7 +29,8 @@ export function openMailServer(urlNow: () => string | null): MailServer {
             maxRequeues: 0,
             connectionTimeout: 5000,
             greetingTimeout: 5000,
-            socketTimeout: 10_000,
+            // A server may think about a mail for long before its yes, and whoever does not wait for that sends it again.
+            socketTimeout: 30_000,
           }),
         };
       }

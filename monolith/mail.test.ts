@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { Registry, Counter } from '@prometheus-io/client';
 import { SMTPServer } from 'smtp-server';
 import { openMonolith, type OpenMonolith } from '../test/support/monolith.ts';
@@ -39,6 +41,24 @@ async function catchMail(refuses: (address: string) => boolean = () => false, po
     mails,
     close: () => new Promise((closed) => server.close(closed)),
   };
+}
+
+/** A mail server that hangs up on one recipient, and takes all other mail. */
+async function hangUpOn(recipient: string, taken: string[]): Promise<Server> {
+  const server = createServer((socket) => {
+    let to = '';
+    socket.on('error', () => undefined);
+    socket.write('220 ready\r\n');
+    socket.on('data', (chunk) => {
+      to = /^RCPT TO:<(.+)>/im.exec(String(chunk))?.[1] ?? to;
+      if (to === recipient) return void socket.destroy();
+      const isAll = String(chunk).endsWith('\r\n.\r\n');
+      if (isAll) taken.push(to);
+      socket.write(/^DATA/i.test(String(chunk)) ? '354 go on\r\n' : '250 yes\r\n');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
 }
 
 describe('mail', () => {
@@ -138,6 +158,19 @@ describe('mail', () => {
     isRefused = false;
     await allSent();
     assert.match(catcher.mails[2]!, new RegExp(`<order-${bad}@shop`));
+  });
+
+  it('does not let a mail that the server hangs up on hold up the others', async () => {
+    const taken: string[] = [];
+    const server = await hangUpOn('bad@example.com', taken);
+    const bad = await order('bad@example.com');
+    await order('ana@example.com');
+    await order('ben@example.com');
+    start(`smtp://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await until(async () => (await unsent()).join() === bad, 'the others');
+    assert.deepEqual(taken.toSorted(), ['ana@example.com', 'ben@example.com']);
+    await Promise.all(loops.splice(0).map((loop) => loop.stop()));
+    server.close();
   });
 
   it('waits longer after each refusal, an hour at the most', async () => {

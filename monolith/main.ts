@@ -17,6 +17,9 @@ import type { MailQueue } from './queue.ts';
 import { openRegistry, reachableUrl } from './registry.ts';
 import { openSessions } from './sessions.ts';
 
+/** Milliseconds that the mail under way and the last observations have, after the last request. */
+const FAREWELL = 10_000;
+
 const config = settings();
 const log = pino({ name: 'monolith', level: config.logLevel });
 const pool = new pg.Pool({
@@ -103,6 +106,8 @@ function drain(): void {
   server.close(() => {
     clearTimeout(cut);
     clearInterval(cleaning);
+    // A mail server that hangs is not waited for: its mail is the next process's.
+    setTimeout(() => process.exit(0), FAREWELL);
     void mail
       .stop()
       .then(() => Promise.all([seam?.reporter.stop(), seam?.queue.close()]))

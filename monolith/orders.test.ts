@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import supertest from 'supertest';
 import { openMonolith, type OpenMonolith } from '../test/support/monolith.ts';
+import { jobOf } from './mail-job.ts';
 
 describe('orders', () => {
   let shop: OpenMonolith;
@@ -78,11 +79,24 @@ describe('orders', () => {
     assert.match(page.text, /€12\.50/);
   });
 
+  it('are taken with no address but such as a mail job may have: they must not depend on who sends the mail', async () => {
+    const facts = { id: '1', quantity: 1, product: 'x', totalCents: 1, currency: 'EUR' };
+    for (const email of [
+      `a@${'b.'.repeat(122)}example`,
+      `${'a'.repeat(64)}@b.example`,
+      'jürgen@bücher.example',
+    ]) {
+      await order({ product, email }).expect(201);
+      assert.equal(jobOf(facts, email, true).to, email);
+    }
+  });
+
   for (const [what, body, faults] of [
     ['no address', { product: 1 }, ['email']],
     ['two addresses', { product: 1, email: 'a@example.com, b@example.com' }, ['email']],
     ['a line break', { product: 1, email: 'a@example.com\r\nBcc: b@example.com' }, ['email']],
     ['a NUL', { product: 1, email: 'a\0@example.com' }, ['email']],
+    ['what can not be seen', { product: 1, email: 'a\u200b@example.com' }, ['email']],
     ['a name with an address', { product: 1, email: 'A <a@example.com>' }, ['email']],
     ['no product', { email: 'a@example.com' }, ['product']],
     ['a list as a product', { product: [1], email: 'a@example.com' }, ['product']],

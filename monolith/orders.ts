@@ -102,11 +102,11 @@ function readOrder(
   throw new Problem('BAD_REQUEST', faults.join('; '), null, faults);
 }
 
-/** One address and nothing else: it ends up in the head of a mail. */
+/** One address and nothing else: it ends up in the head of a mail. What passes here may be queued too (mail-job.ts), so that no order depends on who sends its mail. */
 function isAddress(value: unknown): value is string {
   return (
     typeof value === 'string' &&
     value.length <= 254 &&
-    /^[^\s\p{Cc}@<>",;:\\[\]()]{1,64}@[^\s\p{Cc}@<>",;:\\[\]()]+\.[^\s\p{Cc}@<>",;:\\[\]()]+$/u.test(value)
+    /^[^\s\p{C}@<>",;:\\[\]()]{1,64}@[^\s\p{C}@<>",;:\\[\]()]+\.[^\s\p{C}@<>",;:\\[\]()]+$/u.test(value)
   );
 }

@@ -77,6 +77,7 @@ async function openDatabases(
   const given = settings.imageDatabaseUrl;
   const emailApi = settings.emailDatabaseUrl ?? server?.url('shop', 'email_api') ?? shopUrl;
   const others = { monolith: shopUrl, emailApi };
+  if (server) leavePlaces(settings, emailApi, null);
   if (data === 'shared')
     return { ...others, imageApi: given ?? server?.url('shop', 'image_api') ?? shopUrl, own: null };
   if (!given && !server)
@@ -87,7 +88,7 @@ async function openDatabases(
   const own = given ?? server!.url('pictures');
   for (const name of await prepareOwnData(data, shopUrl, own, settings))
     say(`migrated image-api-own/${name}`);
-  if (server && !given) leavePlaces(settings, shopUrl, own);
+  if (server && !given) leavePlaces(settings, emailApi, { shop: shopUrl, own });
   return { ...others, imageApi: given ?? server!.url('pictures', 'image_api'), own };
 }
 

@@ -5,6 +5,9 @@ import { Failure, print, table } from '../output.ts';
 /** Differences shown of one mismatch. */
 const MOST = 8;
 
+/** Characters shown of a value, and those of them that stand before the first difference. */
+const [WIDTH, BEFORE] = [60, 20];
+
 /** How far the two sides of a feature agree, and what they don't agree on, newest first. */
 export async function parityCommand(
   feature: string,
@@ -46,15 +49,29 @@ function rowsOf(mismatch: MismatchJson): string[][] {
     .map(({ where, kind, ...sides }, index) => [
       ...(index === 0 ? [at, `${method} ${path}`.trim(), primary] : ['', '', '']),
       kind === 'order' ? `${where} (order)` : where,
-      text(sides.primary),
-      text(sides.shadow),
+      ...shown(sides.primary, sides.shadow),
     ]);
   if (differences.length > MOST) rows.push(['', '', '', `and ${differences.length - MOST} more`, '', '']);
   return rows;
 }
 
-function text(value: MismatchJson['differences'][number]['primary']): string {
+type Side = MismatchJson['differences'][number]['primary'];
+
+/** Both values, the long ones from shortly before their first difference on: what they have in common shows nothing. */
+function shown(primary: Side, shadow: Side): [string, string] {
+  const [left, right] = [text(primary), text(shadow)];
+  let same = 0;
+  while (same < left.length && left[same] === right[same]) same++;
+  const from = left.length > WIDTH || right.length > WIDTH ? Math.max(0, same - BEFORE) : 0;
+  return [cut(left, from), cut(right, from)];
+}
+
+function text(value: Side): string {
   if (value === undefined) return '(missing)';
-  const whole = typeof value === 'string' ? value : JSON.stringify(value);
-  return whole.length > 60 ? `${whole.slice(0, 59)}…` : whole;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function cut(whole: string, from: number): string {
+  const rest = from > 0 ? `…${whole.slice(from + 1)}` : whole;
+  return rest.length > WIDTH ? `${rest.slice(0, WIDTH - 1)}…` : rest;
 }

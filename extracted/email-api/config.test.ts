@@ -54,6 +54,13 @@ describe('the configuration of the email-api', () => {
       );
   });
 
+  it('finds the mail server by the registry, if there is one', () => {
+    const found = { ...base, SMTP_URL: 'etcd:smtp' };
+    assert.equal(configFrom({ ...found, ETCD_URLS: 'http://127.0.0.1:2379' }).smtpUrl, 'etcd:smtp');
+    assert.throws(() => configFrom(found), /SMTP_URL=etcd:smtp asks the registry, so set ETCD_URLS/);
+    assert.throws(() => configFrom({ ...base, SMTP_URL: 'etcd:a/b' }), /SMTP_URL=etcd:a\/b is not like/);
+  });
+
   it('repeats no password', () => {
     for (const name of ['AMQP_URL', 'SMTP_URL', 'FLAGS_URL'])
       assert.throws(

@@ -8,6 +8,7 @@ export interface Config {
   readonly databaseUrl: string;
   /** Of the broker; null: the queue is in the database. */
   readonly amqpUrl: string | null;
+  /** Or `etcd:NAME`: the registry knows where it is. */
   readonly smtpUrl: string;
   /** Admin port of the router, that hears how mails fare; null: nobody does. */
   readonly flagsUrl: string | null;
@@ -53,13 +54,16 @@ export function configFrom(env: Env): Config {
   const logLevel = env['LOG_LEVEL'] || 'info';
   if (!LEVELS.includes(logLevel)) throw new Error(`LOG_LEVEL=${logLevel} is not one of ${LEVELS.join(', ')}`);
   const { databaseUrl, amqpUrl } = storesFrom(env);
+  const registry = registrySettings(env);
   const smtp = `smtp://127.0.0.1:${env['SMTP_PORT'] || '2525'}`;
   return {
     host: env['HOST'] || '127.0.0.1',
     port: number('EMAIL_API_PORT', 3002, 0, 65_535),
     databaseUrl,
     amqpUrl,
-    smtpUrl: url('SMTP_URL', smtp, /^smtps?:$/, 'smtp://user:password@mail.example:587')!,
+    smtpUrl: isFound(env, 'SMTP_URL', registry)
+      ? env['SMTP_URL']!
+      : url('SMTP_URL', smtp, /^smtps?:$/, 'smtp://user:password@mail.example:587')!,
     flagsUrl: url('FLAGS_URL', null, /^https?:$/, 'http://127.0.0.1:8081')?.replace(/\/+$/, '') ?? null,
     appToken: env['STRANGLER_APP_TOKEN']
       ? { text: env['STRANGLER_APP_TOKEN'] }
@@ -72,7 +76,7 @@ export function configFrom(env: Env): Config {
     poll: number('EMAIL_API_POLL_MS', 200, 10, 60_000),
     inboxDays: number('EMAIL_API_INBOX_DAYS', 30, 1, 3650),
     drain: number('EMAIL_API_DRAIN_MS', 20_000, 0, 600_000),
-    registry: registrySettings(env),
+    registry,
   };
 }
 
@@ -85,6 +89,16 @@ export function storesFrom(env: Env): Pick<Config, 'databaseUrl' | 'amqpUrl'> {
   if (amqpUrl !== null && !/^amqps?:$/.test(URL.parse(amqpUrl)?.protocol ?? ''))
     throw new Error('AMQP_URL is not a URL like amqp://user:password@broker.example:5672');
   return { databaseUrl, amqpUrl };
+}
+
+/** True for `etcd:NAME`. Throws as `configFrom` does. */
+function isFound(env: Env, name: string, { etcdUrls }: RegistrySettings): boolean {
+  const value = env[name];
+  if (!value?.startsWith('etcd:')) return false;
+  if (!/^etcd:[\w.-]+$/.test(value)) throw new Error(`${name}=${value} is not like etcd:smtp`);
+  if (etcdUrls.length === 0)
+    throw new Error(`${name}=${value} asks the registry, so set ETCD_URLS to where etcd is`);
+  return true;
 }
 
 function retriesFrom(text: string): number[] {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { storesFrom } from './config.ts';
 import { openAmqpDeadBox } from './dead-box-amqp.ts';
@@ -9,7 +11,8 @@ node extracted/email-api/dead-letters.ts replay  --id ID | --all
 node extracted/email-api/dead-letters.ts discard --id ID | --all
 
 With --json, the answer is JSON. ID is the mail's Message-ID, with or without its brackets. The queue is the one at AMQP_URL, else the one in
-EMAIL_DATABASE_URL (or DATABASE_URL). Exit: 0 done, 1 nothing has that id, 2 usage, or the queue can not be reached.
+EMAIL_DATABASE_URL (or DATABASE_URL), else the one that make up left in DATA_DIR.
+Exit: 0 done, 1 nothing has that id, 2 usage, or the queue can not be reached.
 `;
 
 /** A fault of who called; it is told in a sentence. */
@@ -61,18 +64,54 @@ async function run(box: DeadBox, order: Order): Promise<number> {
 function lineOf({ id, error, attempts, at }: DeadLetter): string {
   const time = at?.toISOString() ?? 'at an unknown time';
   // An error is a server's own text: what would move the cursor is shown, not done.
-  const text = `${id}  ${error}`.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+  const text = `${id}  ${error}`.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, shown);
   return `${time}  ${attempts} ${attempts === 1 ? 'attempt ' : 'attempts'}  ${text}`;
+}
+
+/** As JSON writes it, and what JSON leaves as it is, by its number: the second half of the control characters moves a cursor too. */
+function shown(character: string): string {
+  const text = JSON.stringify(character).slice(1, -1);
+  return text === character ? `\\u{${character.codePointAt(0)!.toString(16)}}` : text;
 }
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+async function openBox(): Promise<DeadBox> {
+  const { EMAIL_DATABASE_URL: own, DATABASE_URL: shop } = process.env;
+  const { databaseUrl, amqpUrl } = storesFrom({
+    ...process.env,
+    EMAIL_DATABASE_URL: own || shop || leftByUp(),
+  });
+  try {
+    return await (amqpUrl === null ? openPgBossDeadBox(databaseUrl) : openAmqpDeadBox(amqpUrl));
+  } catch (error) {
+    const { message, code } = error as { message: string; code?: string };
+    // Of an address that stands for several, the message is empty.
+    const why = message || code;
+    throw new Error(
+      amqpUrl === null
+        ? `the queue in EMAIL_DATABASE_URL (or DATABASE_URL) can not be read: ${why}; where RabbitMQ has the mail, set AMQP_URL`
+        : `the broker at AMQP_URL can not be used: ${why}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The database of `make up`'s own server, whose URL it leaves there. */
+function leftByUp(): string | undefined {
+  try {
+    const text = readFileSync(join(process.env['DATA_DIR'] || '.data', 'databases.json'), 'utf8');
+    return (JSON.parse(text) as Record<string, string>)['EMAIL_DATABASE_URL'];
+  } catch {
+    return undefined;
+  }
+}
+
 try {
   const order = orderFrom(process.argv.slice(2));
-  const { databaseUrl, amqpUrl } = storesFrom(process.env);
-  const box = await (amqpUrl === null ? openPgBossDeadBox(databaseUrl) : openAmqpDeadBox(amqpUrl));
+  const box = await openBox();
   try {
     process.exitCode = await run(box, order);
   } finally {

@@ -33,7 +33,7 @@ export class Malformed extends Error {}
  * Letters of one address, after RFC 5322's dot-atoms, and beyond ASCII too. Nothing that separates addresses, opens a comment or ends a line: what
  * passes is one recipient and stays inside its header.
  */
-const ADDRESS = /^[^\s\p{C}@<>",;:\\[\]()]{1,64}@[^\s\p{C}@<>",;:\\[\]()]{1,189}$/u;
+const ADDRESS = /^[^\s\p{C}@<>",;:\\[\]()]{1,64}@[^\s\p{C}@<>",;:\\[\]()]{1,252}$/u;
 const MESSAGE_ID = /^<[!-;=?A-~]{1,120}@[!-;=?A-~]{1,120}>$/;
 /** What would end a header, or hide in it: control characters of all planes, and the two separators that some programs break lines at. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;

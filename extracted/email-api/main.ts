@@ -33,7 +33,12 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
   pool.on('error', (error) => log.warn({ err: error }, 'a database connection broke'));
   const giveUp = new AbortController();
   const metrics = createMetrics();
-  const smtp = openSmtp({ url: config.smtpUrl, concurrency, timeout: config.sendTimeout });
+  const services = openRegistry(config.registry, log);
+  const smtp = openSmtp({
+    urlNow: services.find(config.smtpUrl),
+    concurrency,
+    timeout: config.sendTimeout,
+  });
   const inbox = openInbox({ pool, log, giveUp: giveUp.signal });
   const observations = reportTo({ ...config, log, dropped: metrics.dropped });
   const queue =
@@ -58,7 +63,6 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     return isThere ? null : 'the inbox can not be reached';
   };
   const port = await openPort({ ...config, registry: metrics.registry, missing });
-  const services = openRegistry(config.registry, log);
   services.join('email-api', reachableUrl(config.host, port.number));
   queue.start(createConsumer({ ...config, inbox, smtp, outage, observations, metrics, log }));
   const forget = (): Promise<unknown> =>

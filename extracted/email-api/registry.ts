@@ -15,6 +15,9 @@ export interface RegistrySettings {
 export function registrySettings(env: Readonly<Record<string, string | undefined>>): RegistrySettings {
   const { ETCD_URLS = '', SERVICE_NAME: name, SERVICE_URL: url } = env;
   const etcdUrls = ETCD_URLS.split(',').flatMap((each) => each.trim() || []);
+  // A password is not repeated.
+  if (etcdUrls.some((each) => URL.parse(each)?.username))
+    throw new Error('ETCD_URLS: etcd is asked without user and password; leave them out of its URLs');
   const wrong = etcdUrls.find((each) => !/^https?:/.test(each) || !URL.canParse(each));
   if (wrong) throw new Error(`ETCD_URLS: ${wrong} is not a URL like http://127.0.0.1:2379`);
   if (name && !/^[\w.-]+$/.test(name))
@@ -98,9 +101,17 @@ export function openRegistry({ etcdUrls, ...given }: RegistrySettings, log: Log)
       // All keys that begin so: what follows a slash is a 0.
       const [key, end] = ['/', '0'].map((last) => base64(`strangler/services/${name}${last}`));
       let urls: readonly string[] = [];
+      let wrong: readonly string[] = [];
       repeat(async () => {
-        const found = await ask('kv/range', { key, range_end: end }).then(urlsIn, () => []);
-        if (found.length > 0) urls = found;
+        const found = await ask('kv/range', { key, range_end: end }).then(urlsIn, () => null);
+        if (found && found.urls.length > 0) urls = found.urls;
+        // What etcd holds may be written by hand, so it may be anything; it is told once, not every time it is read.
+        if (found && found.wrong.join() !== wrong.join())
+          for (const entry of (wrong = found.wrong))
+            log.warn(
+              { key: entry },
+              'the registry lists something that is not {"url": "SCHEME://HOST:PORT"}',
+            );
         return urls.length > 0 ? LOOK : AGAIN;
       });
       return () => urls[Math.floor(Math.random() * urls.length)] ?? null;
@@ -136,9 +147,24 @@ function etcdClient(urls: readonly string[]): (path: string, body: object) => Pr
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
-function urlsIn(answer: Answer): string[] {
-  const entries = (answer['kvs'] ?? []) as readonly { value: string }[];
-  return entries.map(({ value }) => (JSON.parse(atob(value)) as { url: string }).url);
+/** What instances list, and the keys of entries that list none. */
+function urlsIn(answer: Answer): { urls: string[]; wrong: string[] } {
+  const found: { urls: string[]; wrong: string[] } = { urls: [], wrong: [] };
+  for (const { key, value = '' } of (answer['kvs'] ?? []) as readonly { key: string; value?: string }[]) {
+    const url = urlIn(value);
+    if (url === null) found.wrong.push(Buffer.from(key, 'base64').toString());
+    else found.urls.push(url);
+  }
+  return found;
+}
+
+function urlIn(value: string): string | null {
+  try {
+    const { url } = JSON.parse(Buffer.from(value, 'base64').toString()) as { url?: unknown };
+    return typeof url === 'string' && URL.canParse(url) ? url : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Where others reach a server that listens on `host`: on every address means by the machine's name, as in a network of containers. */

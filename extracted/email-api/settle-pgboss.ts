@@ -32,7 +32,7 @@ export async function settle(
         values,
       );
       const db = { executeSql: (text: string, params?: unknown[]) => client.query(text, params) };
-      await boss.fail(MAIL, claim, { message: verdict.why }, { db });
+      await boss.fail(MAIL, claim, { message: storable(verdict.why) }, { db });
       if (verdict.type === 'retry')
         await client.query(
           `UPDATE pgboss.job SET start_after = now() + make_interval(secs => $3) WHERE name = '${MAIL}' AND id = $1 AND retry_count = $2 AND state = 'retry'`,
@@ -41,6 +41,9 @@ export async function settle(
     });
   }
 }
+
+/** Postgres keeps neither a NUL nor half a character in JSON, and a mail server's answer may hold both: the verdict must not fail by its reason. */
+const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
 
 async function inTransaction(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
   const client = await pool.connect();

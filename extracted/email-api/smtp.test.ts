@@ -21,7 +21,7 @@ describe('the mail server', () => {
   afterEach(() => open.splice(0).forEach((smtp) => smtp.close()));
   after(() => server?.close());
   const connect = (url = server.url, timeout = 5000): Smtp => {
-    const smtp = openSmtp({ url, concurrency: 2, timeout });
+    const smtp = openSmtp({ urlNow: () => url, concurrency: 2, timeout });
     open.push(smtp);
     return smtp;
   };
@@ -71,6 +71,46 @@ describe('the mail server', () => {
     assert.equal(await smtp.isUp(), false);
     assert.equal((await smtp.send('<1@x>', MAIL)).type, 'none');
     assert.equal(await connect().isUp(), true);
+  });
+
+  it('that takes too long in small steps is hung up on, and has not taken the mail', async () => {
+    let isTaken = false;
+    let hungUp = (): void => {};
+    const gone = new Promise<void>((over) => (hungUp = over));
+    const slow = createServer((socket) => {
+      const timers: NodeJS.Timeout[] = [];
+      const say = (text: string): void =>
+        void timers.push(setTimeout(() => void socket.write(`${text}\r\n`), 150));
+      socket.on('error', () => undefined);
+      socket.on('close', () => (timers.forEach(clearTimeout), hungUp()));
+      say('220 ready');
+      socket.on('data', (chunk) => {
+        isTaken ||= String(chunk).endsWith('\r\n.\r\n');
+        say(/^DATA/i.test(String(chunk)) ? '354 go on' : '250 yes');
+      });
+    }).listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    const smtp = connect(`smtp://127.0.0.1:${(slow.address() as { port: number }).port}`, 400);
+    const { type, why } = (await smtp.send('<9@x>', MAIL)) as { type: string; why: string };
+    assert.deepEqual([type, why], ['none', 'no answer within 400 ms']);
+    await gone;
+    assert.equal(isTaken, false, 'it would be sent again, and come twice');
+    slow.close();
+  });
+
+  it('is asked for anew for each mail, and is out while nobody knows where it is', async () => {
+    const other = await startMailServer();
+    let url: string | null = null;
+    const smtp = openSmtp({ urlNow: () => url, concurrency: 2, timeout: 5000 });
+    open.push(smtp);
+    assert.equal((await smtp.send('<1@x>', MAIL)).type, 'none');
+    assert.equal(await smtp.isUp(), false);
+    for (const { url: now } of [server, other, server]) {
+      url = now;
+      assert.deepEqual([await smtp.isUp(), await smtp.send(`<${now}>`, MAIL)], [true, { type: 'taken' }]);
+    }
+    assert.equal(other.mails.length, 1);
+    await other.close();
   });
 
   it('is not sent a mail again whose connection broke: who knows whether it was taken', async () => {

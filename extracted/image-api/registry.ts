@@ -15,6 +15,9 @@ export interface RegistrySettings {
 export function registrySettings(env: Readonly<Record<string, string | undefined>>): RegistrySettings {
   const { ETCD_URLS = '', SERVICE_NAME: name, SERVICE_URL: url } = env;
   const etcdUrls = ETCD_URLS.split(',').flatMap((each) => each.trim() || []);
+  // A password is not repeated.
+  if (etcdUrls.some((each) => URL.parse(each)?.username))
+    throw new Error('ETCD_URLS: etcd is asked without user and password; leave them out of its URLs');
   const wrong = etcdUrls.find((each) => !/^https?:/.test(each) || !URL.canParse(each));
   if (wrong) throw new Error(`ETCD_URLS: ${wrong} is not a URL like http://127.0.0.1:2379`);
   if (name && !/^[\w.-]+$/.test(name))

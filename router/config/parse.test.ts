@@ -76,6 +76,8 @@ describe('strangler.yaml', () => {
       'etcd: a, dns: _a._tcp.b',
     ])
       assert.deepEqual(faultsOf(using(wrong), env), ['5 upstreams.image-api'], wrong);
+    const [fault] = parseConfig(using('dns: images'), env).faults;
+    assert.match(fault!.message, /^is not an SRV name like _images\._tcp\.shop\.internal/);
     assert.deepEqual(faultsOf(using('etcd: image-api')), ['5 upstreams.image-api.etcd']);
     assert.deepEqual(faultsOf(using('etcd: image-api'), { ETCD_URLS: 'a:1' }), [
       '5 upstreams.image-api.etcd',

@@ -48,15 +48,15 @@ const server = z
     /^(?:[0-9.]+|\[[0-9a-f:]+\])(?::\d{1,5})?$/i,
     'is not the address of a name server like 127.0.0.1:8600',
   );
-const srv = z.union([
-  srvName.transform((name) => ({ name, scheme: 'http' as const, server: null, interval: 5000 })),
+const srv = z.preprocess(
+  (value) => (typeof value === 'string' ? { name: value } : value),
   z.strictObject({
     name: srvName,
     scheme: z.enum(['http', 'https']).default('http'),
     server: server.nullable().default(null),
     interval: milliseconds().default(5000),
   }),
-]);
+);
 
 /** A list, or what an environment variable can hold: separated by commas. */
 const origins = z.preprocess(

@@ -145,7 +145,9 @@ export async function openEtcdSource(options: EtcdSourceOptions): Promise<EtcdSo
     newest: () => newest,
     read: () =>
       newest.text === null
-        ? { missing: `is missing at ${urls.join(', ')}; put it back: etcdctl put ${flagsKey} < flags.json` }
+        ? {
+            missing: `is missing at ${urls.join(', ')}; restart a router, which puts the last good flags back`,
+          }
         : { text: newest.text },
     kept: () => (kept === null ? [] : [kept.text]),
     async sync(patience) {

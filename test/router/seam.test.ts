@@ -76,7 +76,10 @@ for (const workers of [1, 2])
           count: 1,
           difference: {
             subject: '<order-17@shop.example>',
-            differences: [{ path: 'subject', default: 'Your order', candidate: 'Order' }],
+            differences: [
+              { path: 'subject', default: 'Your order', candidate: 'Order' },
+              { path: 'text', default: `${'so '.repeat(30)}far`, candidate: `${'so '.repeat(30)}near` },
+            ],
           },
         }),
         200,
@@ -93,6 +96,7 @@ for (const workers of [1, 2])
       for (const [args, code, said] of [
         [['status'], 0, /mail +shadow +0 % +enabled +none +email-api +shop-team/],
         [['parity', 'mail'], 0, /99\.00 %[^]*<order-17@shop\.example> +monolith +subject +Your order +Order/],
+        [['parity', 'mail'], 0, /text +…[so ]+ far +…[so ]+ near$/m],
         [['parity', 'mail', '--check'], 1, /differ/],
         [['promote', 'mail', '--why', 'they agree'], 0, /canary/],
         [['shift', 'mail', '25', '--why', 'a quarter'], 0, /25 %/],

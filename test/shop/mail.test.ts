@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { deadLetters } from '../support/email-api.ts';
 import { startShop, type Shop } from '../support/shop.ts';
 import { until } from '../support/until.ts';
 
@@ -87,6 +88,18 @@ describe('the shop’s mail', function () {
     const metrics = await (await fetch(`${shop.monolithUrl}/metrics`)).text();
     const byService = Number(/^shop_mail\w*\{sender="email-api"\} (\d+)/m.exec(metrics)?.[1]);
     assert.ok(byService >= 10 && byService < 30, metrics);
+  });
+
+  it('has its dead letters where the command finds them, with nothing said but DATA_DIR', async () => {
+    const nothing = { DATABASE_URL: '', EMAIL_DATABASE_URL: '', AMQP_URL: '' };
+    const { code, output } = await deadLetters({ ...nothing, DATA_DIR: shop.dataDir }, 'list');
+    assert.deepEqual([code, output], [0, 'there are no dead letters\n']);
+    const wrong = await deadLetters({ ...nothing, DATABASE_URL: 'postgres://127.0.0.1:1/shop' }, 'list');
+    assert.equal(wrong.code, 2);
+    assert.match(
+      wrong.output,
+      /^the queue in EMAIL_DATABASE_URL \(or DATABASE_URL\) can not be read: .*ECONNREFUSED.* set AMQP_URL\n$/,
+    );
   });
 
   it('is refused where an address would write into the head', async () => {

@@ -90,7 +90,7 @@ export function emailApiContract(openSetting: () => Promise<ServiceUnderTest>): 
       mailJob(2, {
         order: { id: '2\r\nBcc: c@d.example', quantity: 1, product: 'x', totalCents: 1, currency: 'EUR' },
       }),
-      mailJob(3, { version: 2 }),
+      mailJob(3, { version: '\u009b2J\u2028' }),
       mailJob(4),
     );
     await until(
@@ -106,7 +106,8 @@ export function emailApiContract(openSetting: () => Promise<ServiceUnderTest>): 
       .map(({ error, attempts }) => `${attempts} ${error}`);
     assert.match(errors[0]!, /^1 to: "a@b\.example\\r\\nBcc: c@d\.example" is not one address/);
     assert.match(errors[1]!, /^1 order\.id: .* is not a text that fits a subject/);
-    assert.match(errors[2]!, /^1 version: 2 is not 1/);
+    assert.match(errors[2]!, /^1 version: "\u009b2J\u2028" is not 1/);
+    assert.match((await command('list')).output, /version: "\\u\{9b\}2J\\u\{2028\}" is not 1/);
     assert.deepEqual(await command('discard', '--all', '--json'), { code: 0, output: '{"discarded":3}\n' });
   });
 

@@ -90,6 +90,21 @@ export function queueContract(openSetting: () => Promise<QueueUnderTest>): void 
     );
   });
 
+  it('keeps a dead letter whatever its error is made of', async () => {
+    await setting().send(job(1));
+    // A mail server may say anything, and a text that is cut may end within a character.
+    const queue = run(async () => ({ type: 'dead', why: 'no\0 \u001b[31m \ud83d' }));
+    await until(async () => (await queue.depth().catch(() => null))?.dead === 1, 'a dead letter');
+    const box = await setting().openBox();
+    try {
+      assert.match((await box.list(10))[0]!.error, /^no. .\[31m .$/s);
+      assert.equal(await box.discard('all'), 1);
+    } finally {
+      await box.close();
+    }
+    await isEmpty(queue);
+  });
+
   it('keeps a dead letter with its error, and replays it once, as a new job', async () => {
     await setting().send(job(1), job(2), job(3));
     let isMended = false;

@@ -114,11 +114,39 @@ for (const [service, { openRegistry, registrySettings, reachableUrl }] of Object
       await registry.leave();
       for (const [name, value] of Object.entries({ ETCD_URLS: 'a:1', SERVICE_URL: 'x', SERVICE_NAME: 'a/b' }))
         assert.throws(() => registrySettings({ [name]: value }), new RegExp(`^Error: ${name}`));
+      const secret = { ETCD_URLS: 'http://127.0.0.1:2379,http://u:secret@127.0.0.1:2379' };
+      assert.throws(
+        () => registrySettings(secret),
+        /^Error: ETCD_URLS: (?!.*secret).* without user and password/,
+      );
       assert.equal(reachableUrl('::1', 80), 'http://[::1]:80');
       assert.equal(reachableUrl('0.0.0.0', 80), `http://${hostname()}:80`);
     });
 
     if (service === 'image-api') return;
+    it('passes over what is listed by hand and is no address', async () => {
+      const put = (id: string, value: string): Promise<object> =>
+        post('kv/put', { key: btoa(`strangler/services/byhand/${id}`), value: btoa(value) });
+      const told: unknown[] = [];
+      const warn = (fields: object, text: string): void => void told.push([fields, text]);
+      const finder = openRegistry(settings(), { ...log, warn } as typeof log);
+      open.push(finder);
+      const found = (finder as ReturnType<typeof monolith.openRegistry>).find('etcd:byhand');
+      for (const [id, value] of [
+        '',
+        'smtp://127.0.0.1:2525',
+        '[',
+        'null',
+        '{"url":7}',
+        '{"url":"x"}',
+      ].entries())
+        await put(String(id), value);
+      await until(() => told.length >= 6, 'all of them to be told');
+      assert.equal(found(), null);
+      await put('good', '{"url":"smtp://127.0.0.1:2527"}');
+      await until(() => found() === 'smtp://127.0.0.1:2527', 'the good one');
+    });
+
     it('finds others, and keeps the last one known', async () => {
       const finder = openRegistry(settings(), log) as ReturnType<typeof monolith.openRegistry>;
       open.push(finder);

@@ -74,17 +74,20 @@ export async function prepareOwnData(
   return migrated;
 }
 
-/** Tells `strangler move` where the two sides are. Only for the embedded server, whose URLs hold no secret. */
+/** Tells `strangler move` where the two sides are, and the command for dead letters where they lie. Only for the embedded server, whose URLs hold no secret. */
 export function leavePlaces(
   { dataDir, blobUrl, ownBlobUrl }: Pick<Settings, 'dataDir' | 'blobUrl' | 'ownBlobUrl'>,
-  shopUrl: string,
-  ownUrl: string,
+  emailApiUrl: string,
+  pictures: { readonly shop: string; readonly own: string } | null,
 ): void {
   const places = {
-    DATABASE_URL: shopUrl,
-    IMAGE_DATABASE_URL: ownUrl,
-    BLOB_URL: blobUrl,
-    IMAGE_BLOB_URL: ownBlobUrl,
+    EMAIL_DATABASE_URL: emailApiUrl,
+    ...(pictures && {
+      DATABASE_URL: pictures.shop,
+      IMAGE_DATABASE_URL: pictures.own,
+      BLOB_URL: blobUrl,
+      IMAGE_BLOB_URL: ownBlobUrl,
+    }),
   };
   writeFileSync(join(dataDir, 'databases.json'), `${JSON.stringify(places, null, 2)}\n`, { mode: 0o600 });
 }
