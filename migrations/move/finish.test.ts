@@ -100,4 +100,12 @@ describe('the phases of a move', () => {
     await test.young.query('INSERT INTO things (owner) VALUES (1)');
     await assert.rejects(start({ ...test.move, description: THINGS }), /must be empty when the move starts/);
   });
+
+  it('begin with a key of domains over domains, whose index includes further columns', async () => {
+    const table = `CREATE DOMAIN code AS text; CREATE DOMAIN short_code AS code CHECK (length(VALUE) < 9);
+      CREATE TABLE things (id short_code, owner short_code NOT NULL, n int, PRIMARY KEY (id) INCLUDE (n))`;
+    test = await testMove(THINGS, [table, table]);
+    await start(test.move);
+    assert.equal((await readRecord(test.move)).phase, 'backfill');
+  });
 });

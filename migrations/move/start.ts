@@ -86,7 +86,7 @@ async function checkTable({ description, from, to }: Move, side: Side): Promise<
   }
   const { rows } = await side.pool.query<{ notNull: string[]; unique: string[][] }>(
     `SELECT (SELECT coalesce(json_agg(attname), '[]') FROM pg_attribute WHERE attrelid = $1::regclass AND attnotnull) AS "notNull",
-            (SELECT coalesce(json_agg((SELECT json_agg(a.attname ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey))), '[]')
+            (SELECT coalesce(json_agg((SELECT json_agg(a.attname ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int[])[0:i.indnkeyatts - 1]))), '[]')
              FROM pg_index i WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) AS "unique"`,
     [side.table],
   );
@@ -96,11 +96,13 @@ async function checkTable({ description, from, to }: Move, side: Side): Promise<
     wrong(`it needs a primary key or unique constraint on (${key.join(', ')}), not deferrable`);
 }
 
-/** Column → its type, below a domain. */
+/** Column → its type, below any domain. */
 async function baseTypes(side: Side): Promise<Record<string, string>> {
   const { rows } = await side.pool.query<{ types: Record<string, string> }>(
-    `SELECT json_object_agg(a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)) AS types
-     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped`,
+    `WITH RECURSIVE below (name, oid) AS (
+       SELECT attname, atttypid FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped
+       UNION SELECT b.name, t.typbasetype FROM below b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd')
+     SELECT json_object_agg(b.name, format_type(b.oid, NULL)) AS types FROM below b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'`,
     [side.table],
   );
   return rows[0]!.types;

@@ -54,6 +54,7 @@ const COLUMNS = `
     SELECT atttypid, atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
     UNION SELECT b.top, t.typbasetype FROM below b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd')
   SELECT a.attname AS name, format_type(base.oid, NULL) AS type, format_type(a.atttypid, a.atttypmod) AS full, base.typtype AS kind, a.attnotnull AS "notNull",
+         coalesce((SELECT collisdeterministic FROM pg_collation WHERE oid = a.attcollation), true) AS deterministic,
          a.attgenerated <> '' AS generated, a.attidentity AS identity, a.atthasdef AND a.attgenerated = '' AS "hasDefault",
          s.oid::regclass::text AS sequence, coalesce(has_sequence_privilege(s.oid, 'USAGE'), true) AS "mayUseSequence"
   FROM pg_attribute a

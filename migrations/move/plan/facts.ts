@@ -45,6 +45,8 @@ export interface ColumnFacts {
   /** pg_type.typtype of the type below any domain: b base, c composite, e enum, p pseudo, r range, m multirange. */
   readonly kind: string;
   readonly notNull: boolean;
+  /** Whether only texts of the same bytes are equal by its collation, if it has one. */
+  readonly deterministic: boolean;
   readonly hasDefault: boolean;
   /** Computed by the database. */
   readonly generated: boolean;
