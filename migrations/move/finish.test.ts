@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { testMove, THINGS, type TestMove } from '../../test/support/move.ts';
 import { until } from '../../test/support/until.ts';
 import { cancel } from './finish.ts';
+import { Refused } from './handover.ts';
 import { nextPhase } from './phase.ts';
 import { rampTo } from './ramp.ts';
 import { readRecord } from './record.ts';
@@ -99,6 +100,23 @@ describe('the phases of a move', () => {
     await assert.rejects(start(test.move), /it needs a primary key or unique constraint on \(word\)/);
     await test.young.query('INSERT INTO things (owner) VALUES (1)');
     await assert.rejects(start({ ...test.move, description: THINGS }), /must be empty when the move starts/);
+  });
+
+  it('begin when who writes the table has ended, and say so before', async function () {
+    this.timeout(20_000);
+    test = await testMove();
+    const writer = await test.old.connect();
+    try {
+      await writer.query('BEGIN; INSERT INTO things (owner) VALUES (1)');
+      await assert.rejects(start(test.move), (error: Error) => {
+        assert.match(error.message, /a transaction that writes .*things.* of monolith does not end/);
+        return error instanceof Refused;
+      });
+      await writer.query('COMMIT');
+    } finally {
+      writer.release();
+    }
+    await start(test.move);
   });
 
   it('begin with a key of domains over domains, whose index includes further columns', async () => {

@@ -1,4 +1,5 @@
 import { migrate } from '../migrate.ts';
+import { Refused } from './handover.ts';
 import { objectsSql } from './objects.ts';
 import { leaseIds } from './ids.ts';
 import type { MoveDescription } from './description.ts';
@@ -12,7 +13,8 @@ const LOCK_TIMEOUT = 2000;
 
 /**
  * Makes the move's objects in both databases, the new side's first: from then on it refuses writes. Does nothing where they are; once more after a
- * crash it makes what is missing. Throws, before anything is made, when the tables can't be moved.
+ * crash it makes what is missing. Throws, before anything is made, when the tables can't be moved; rejects with `Refused` when the new one is not empty, or somebody
+ * holds one of them.
  */
 export async function start(move: Move): Promise<void> {
   const { description, from, to } = move;
@@ -32,7 +34,7 @@ export async function start(move: Move): Promise<void> {
       if (side === to) {
         const { rowCount } = await client.query(`SELECT FROM ${to.table} LIMIT 1`);
         if (rowCount! > 0)
-          throw new Error(
+          throw new Refused(
             `${description.name}: ${to.table} of ${to.name} must be empty when the move starts`,
           );
       }
@@ -47,6 +49,12 @@ export async function start(move: Move): Promise<void> {
           side.fingerprint,
           side === to ? new Date() : null,
         ],
+      );
+    }).catch((error: Error & { code?: string }) => {
+      if (error.code !== '55P03') throw error;
+      throw new Refused(
+        `${description.name}: a transaction that writes ${side.table} of ${side.name} does not end; start again when it has`,
+        { cause: error },
       );
     });
   }
