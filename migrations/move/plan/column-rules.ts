@@ -47,11 +47,11 @@ export function columnFindings(
   for (const column of columns) {
     if (kept.includes(column.name)) continue;
     const { name, type } = column;
-    const local = STAYS[type.replace(/\[\]$/, '')];
+    const local = column.madeOf.find((part) => part in STAYS);
     if (local)
       refuse(
         'column.type',
-        `${name} of ${sql} is ${type}: ${local}`,
+        `${name} of ${sql} is ${type}${local === type ? '' : `, with ${local} in it`}: ${STAYS[local]}`,
         `keep what it stands for in a column of another type, or keep ${name} to this side (kept)`,
       );
     if (column.sequence === null) continue;

@@ -145,6 +145,18 @@ describe('what a plan refuses', () => {
       /is money: .*lc_monetary/,
     ],
     [
+      'old',
+      'CREATE TYPE mark AS (at text, of regclass[]); CREATE DOMAIN marks AS mark[]; ALTER TABLE pictures DROP size, ADD size marks',
+      'column.type',
+      /size of public.pictures is mark\[\], with regclass in it/,
+    ],
+    [
+      'old',
+      'ALTER TABLE pictures ALTER product DROP NOT NULL; ALTER TABLE pictures ADD NOT NULL product NOT VALID',
+      'owner.null',
+      /may be NULL/,
+    ],
+    [
       'now',
       'ALTER TABLE pictures DROP seen, ADD seen timestamptz NOT NULL',
       'kept.required',
