@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { testMove, THINGS, type TestMove } from '../../test/support/move.ts';
 import { until } from '../../test/support/until.ts';
+import { Changed } from './changed.ts';
 import { cancel } from './finish.ts';
 import { Refused } from './handover.ts';
 import { nextPhase } from './phase.ts';
@@ -9,6 +10,7 @@ import { readRecord } from './record.ts';
 import { run } from './run.ts';
 import { openMove } from './side.ts';
 import { acceptColumns, start } from './start.ts';
+import { verify } from './verify.ts';
 
 describe('the table of phases', () => {
   it('has these ways and no others', () => {
@@ -90,6 +92,28 @@ describe('the phases of a move', () => {
         await done;
       }
       assert.deepEqual(await test.rows('young'), await test.rows('old'));
+    } finally {
+      await again.close();
+    }
+  });
+
+  it('hand nothing over and compare nothing while the columns are others, but go back', async () => {
+    await begin();
+    await start(test.move);
+    const stop = new AbortController();
+    const done = run(test.move, { signal: stop.signal });
+    await until(async () => (await readRecord(test.move)).phase === 'ramp', 'the phase ramp', 20_000);
+    stop.abort();
+    await done;
+    await rampTo(test.move, 1);
+    await test.old.query("ALTER TABLE things ADD extra text DEFAULT 'only here'");
+    const [from, to] = test.databases.map(({ url }) => url) as [string, string];
+    const again = await openMove(THINGS, { from, to });
+    try {
+      for (const work of [verify(again), rampTo(again, 100)])
+        await assert.rejects(work, (error) => error instanceof Changed);
+      assert.equal((await readRecord(again)).corrupt, null);
+      await rampTo(again, 0);
     } finally {
       await again.close();
     }

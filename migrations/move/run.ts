@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { backfillChunk, clearUp } from './backfill.ts';
 import { BUCKETS } from './bucket.ts';
-import { readShape } from './columns.ts';
+import { Changed, refuseChanged } from './changed.ts';
 import { collectOne } from './garbage.ts';
 import { Refused } from './handover.ts';
 import { leaseIds } from './ids.ts';
@@ -120,26 +120,9 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
   }
 }
 
-/** A table is not what it was when the move started. */
-class Changed extends Error {}
-
 async function look(move: Move): Promise<MoveRecord> {
   const record = await readRecord(move);
-  const { description, from, to } = move;
-  for (const [side, table] of [
-    [from, description.fromTable],
-    [to, description.toTable],
-  ] as const) {
-    const { fingerprint } = await readShape(side.pool, table);
-    const { rows } = await side.pool.query<{ fingerprint: string }>(
-      'SELECT fingerprint FROM strangler.move WHERE name = $1',
-      [description.name],
-    );
-    if (fingerprint !== side.fingerprint || (rows[0] && rows[0].fingerprint !== fingerprint))
-      throw new Changed(
-        `${description.name}: the columns of ${table} at ${side.name} changed. Change both sides, adapt the mapping, then: strangler move start ${description.name} --accept-columns, and run it again`,
-      );
-  }
+  await refuseChanged(move);
   return record;
 }
 
