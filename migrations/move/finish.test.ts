@@ -8,7 +8,7 @@ import { nextPhase } from './phase.ts';
 import { rampTo } from './ramp.ts';
 import { readRecord } from './record.ts';
 import { run } from './run.ts';
-import { openMove } from './side.ts';
+import { openMove, type Move } from './side.ts';
 import { acceptColumns, start } from './start.ts';
 import { verify } from './verify.ts';
 
@@ -115,6 +115,47 @@ describe('the phases of a move', () => {
       assert.equal((await readRecord(again)).corrupt, null);
       await rampTo(again, 0);
     } finally {
+      await again.close();
+    }
+  });
+
+  it('send all rows anew when changed columns are accepted, each from its home', async () => {
+    await begin();
+    await start(test.move);
+    let stop = new AbortController();
+    let done = run(test.move, { signal: stop.signal });
+    const ramping = (move: Move): Promise<void> =>
+      until(
+        async () => {
+          const { phase, verifiedAgo } = await readRecord(move);
+          return phase === 'ramp' && verifiedAgo !== null;
+        },
+        'the phase ramp',
+        20_000,
+      );
+    await ramping(test.move);
+    await rampTo(test.move, 50);
+    stop.abort();
+    await done;
+    // No row of these was written, so nothing has marked them.
+    await test.old.query("ALTER TABLE things ADD extra text DEFAULT 'shop'");
+    await test.young.query("ALTER TABLE things ADD extra text DEFAULT 'service'");
+    const [from, to] = test.databases.map(({ url }) => url) as [string, string];
+    const again = await openMove(THINGS, { from, to });
+    try {
+      await acceptColumns(again);
+      stop = new AbortController();
+      done = run(again, { signal: stop.signal });
+      await ramping(again);
+      stop.abort();
+      await done;
+      assert.deepEqual(await test.rows('young'), await test.rows('old'));
+      const { rows } = await test.old.query('SELECT DISTINCT extra FROM things ORDER BY extra');
+      assert.deepEqual(rows, [{ extra: 'service' }, { extra: 'shop' }]);
+      assert.equal((await readRecord(again)).corrupt, null);
+    } finally {
+      stop.abort();
+      await done;
       await again.close();
     }
   });

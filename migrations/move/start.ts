@@ -3,6 +3,9 @@ import { Refused } from './handover.ts';
 import { objectsSql } from './objects.ts';
 import { leaseIds } from './ids.ts';
 import type { MoveDescription } from './description.ts';
+import { markAgain } from './mark-again.ts';
+import { isSyncing } from './phase.ts';
+import { readRecord } from './record.ts';
 import { transaction, type Move, type Side } from './side.ts';
 
 /** Types of keys and owners whose text is the same in every session, and for equal values. */
@@ -62,11 +65,21 @@ export async function start(move: Move): Promise<void> {
   await leaseIds(move);
 }
 
-/** Takes the columns as they are now, at both sides, for those the move goes on with; `run` stops when they are others. */
+/**
+ * Takes the columns as they are now, at both sides, for those the move goes on with; `run` stops when they are others. All rows are sent anew, and verified anew
+ * before a bucket goes forward.
+ */
 export async function acceptColumns(move: Move): Promise<void> {
+  const { phase } = await readRecord(move);
+  if (!isSyncing(phase))
+    throw new Refused(
+      `${move.description.name} is in the phase ${phase}; its columns are nobody's concern any more`,
+    );
+  for (const side of [move.to, move.from]) await checkTable(move, side);
+  // Before: what is cut short is done again, as nothing goes on until the columns are taken.
+  await markAgain(move);
   for (const side of [move.to, move.from]) {
-    await checkTable(move, side);
-    await side.pool.query('UPDATE strangler.move SET fingerprint = $2 WHERE name = $1', [
+    await side.pool.query('UPDATE strangler.move SET fingerprint = $2, verified_at = NULL WHERE name = $1', [
       move.description.name,
       side.fingerprint,
     ]);
