@@ -152,7 +152,10 @@ for (const [verb, summary] of Object.entries({
     command.option('--why <text>', 'the reason, for the journal');
   if (verb === 'start')
     command
-      .option('--accept-columns', 'go on with columns that were changed on both sides')
+      .option(
+        '--accept-columns',
+        'go on with columns that were changed on both sides; all rows are sent anew',
+      )
       .option('--swapped', 'from the new side to the old one: the way back of a completed move');
   if (verb === 'run') command.option('--quiet', 'without a line of progress each second');
   command.action(async (name: string) =>

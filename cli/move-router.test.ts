@@ -169,6 +169,9 @@ describe('strangler move and the router', function () {
     const done = await strangler('complete', 'things', '--why', 'soaked for a week');
     assert.deepEqual([done.code, done.stderr], [0, '']);
     await untilMove(({ phase }) => phase === 'complete');
+    // Its config still says that the data moves.
+    for (const way of ['kill', 'rollback'])
+      assert.equal((await router.change(`/images/${way}`, {})).status, 409, way);
     assert.deepEqual(
       (await journal()).filter(({ who }) => who !== 'mover').map(({ action }) => action),
       ['ramp', 'complete'],

@@ -54,6 +54,13 @@ describe('strangler move', () => {
     await test.young.query('ALTER TABLE things ALTER owner SET NOT NULL');
   });
 
+  it('says that it has not started', async () => {
+    for (const verb of ['status', 'verify']) {
+      const { code, err } = await strangler(verb, 'things');
+      assert.deepEqual([code, err], [2, 'the move things has not started: strangler move start things\n']);
+    }
+  });
+
   it('goes from start to complete, and back in between', async function () {
     this.timeout(120_000);
     assert.equal((await json('start', 'things')).phase, 'backfill');
@@ -79,6 +86,16 @@ describe('strangler move', () => {
       assert.deepEqual([all.phase, all.buckets.atNew], ['soak', 1024]);
       await assert.rejects(test.old.query('UPDATE things SET n = 1'), { code: 'SK421' });
       await test.young.query('UPDATE things SET n = 1');
+      // An empty word is what a variable leaves that is not set.
+      for (const percent of ['', '101', '1e2']) {
+        const { code, err } = await strangler('ramp', 'things', percent);
+        assert.deepEqual([code, err], [2, `"${percent}" is not a whole number from 0 to 100\n`]);
+      }
+      const [from, to] = test.databases.map(({ url }) => url);
+      const exchanged = await strangler('reverse', 'things', '--from', to!, '--to', from!);
+      assert.equal(exchanged.code, 2);
+      assert.match(exchanged.err, /the database given for monolith is that of image-api: --from names/);
+      assert.equal((await json('status', 'things')).buckets.atNew, 1024);
       assert.equal((await strangler('cancel', 'things')).code, 1);
       assert.deepEqual((await json('verify', 'things')).corrupt, []);
       const exit = once(runner, 'exit');

@@ -79,6 +79,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       journal,
       retireRefusal: evidence.retireRefusal,
       askGates: (before, feature) => ramp.askBefore(before, feature),
+      isMovedAway: ({ config }) => moves.areOver(current.snapshot().config.default, config.upstream),
       noteEdits: together.noteEdits,
       now,
     };

@@ -63,6 +63,9 @@ export async function moveCommand(
   percent: string | undefined,
   options: MoveOptions,
 ): Promise<void> {
+  // Also an empty word, which a variable that is not set leaves, and which as a number would be the way back.
+  if (verb === 'ramp' && (!/^\d{1,3}$/.test(percent!) || Number(percent) > 100))
+    throw new Failure(2, [`"${percent}" is not a whole number from 0 to 100`]);
   const description = (await loadDescription(name, options.moves).catch((error: Error) => {
     throw new Failure(2, [error.message]);
   })) as MoveDescription;
@@ -91,6 +94,8 @@ async function act(
   options: MoveOptions,
 ): Promise<void> {
   if (verb === 'run') return runMove(move, options);
+  // Says that it has not started, where the tables would only be missing.
+  if (verb === 'verify' || verb === 'retry' || verb === 'clear') await readRecord(move);
   if (verb === 'verify') {
     const found = await verify(move);
     const { corrupt } = await readRecord(move);
@@ -116,8 +121,6 @@ async function act(
     print(options, { name: move.description.name, phase }, () => [`${move.description.name} is ${phase}`]);
     return;
   }
-  // Says that it has not started, where the tables would only be missing.
-  if (verb === 'retry' || verb === 'clear') await readRecord(move);
   if (verb === 'retry') return retry(move, options);
   if (verb === 'clear') {
     const cleared = await clearCorrupt(move);

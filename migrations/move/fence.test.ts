@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { testMove, type TestMove } from '../../test/support/move.ts';
 import { until } from '../../test/support/until.ts';
 import { bucketOf } from './bucket.ts';
+import { cancel } from './finish.ts';
 import { lockClass } from './objects.ts';
 import { start } from './start.ts';
 
@@ -179,6 +180,19 @@ describe('the fence and the mark', () => {
         }),
       );
     }
+  });
+
+  it('has transactions begun again that are older than the move', async () => {
+    await cancel(test.move);
+    await session((early) =>
+      session(async (earliest) => {
+        await early.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_class');
+        await earliest.query('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT FROM pg_class');
+        await start(test.move);
+        for (const client of [early, earliest])
+          await assert.rejects(client.query('INSERT INTO things (owner) VALUES (7)'), { code: '40001' });
+      }),
+    );
   });
 
   it('refuses TRUNCATE, and fences COPY', async () => {

@@ -34,14 +34,18 @@ const LOCK_TIMEOUT = 2000;
 /** How often they try: between two tries those who waited behind them go first. */
 const TRIES = 10;
 
-/** Again when a lock could not be had (55P03), or two waited for each other (40P01). */
+/** Again when a lock could not be had (55P03), or two waited for each other (40P01). Rejects with `Refused` when it was so each time. */
 async function insist<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1)
     try {
       return await work();
     } catch (error) {
       const isLocked = ['55P03', '40P01'].includes(String((error as { code?: unknown }).code));
-      if (!isLocked || attempt === TRIES) throw error;
+      if (!isLocked) throw error;
+      if (attempt === TRIES)
+        throw new Refused('a transaction that uses the tables does not end; say it again when it has', {
+          cause: error,
+        });
     }
 }
 

@@ -60,7 +60,11 @@ BEGIN
   -- A statement of its own, so that in READ COMMITTED it sees what was committed while the lock was waited for.
   IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
     -- Its snapshot may be older than a handover that is over. Locking the row fails then, with 40001, where reading it would see the old home.
-    SELECT home, epoch, moving INTO STRICT at FROM strangler.{{move}}_bucket WHERE b = bucket FOR SHARE;
+    SELECT home, epoch, moving INTO at FROM strangler.{{move}}_bucket WHERE b = bucket FOR SHARE;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'could not serialize access: this transaction began before the move of {{move}} did'
+        USING ERRCODE = 'serialization_failure', HINT = 'Begin it again.';
+    END IF;
   ELSE
     SELECT home, epoch, moving INTO STRICT at FROM strangler.{{move}}_bucket WHERE b = bucket;
   END IF;

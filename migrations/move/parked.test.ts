@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { testMove, type TestMove } from '../../test/support/move.ts';
-import { readParked, retryParked } from './parked.ts';
+import { parkedKey, readParked, retryParked } from './parked.ts';
 import { readProgress } from './progress.ts';
 import { clearCorrupt, readRecord } from './record.ts';
 import { start } from './start.ts';
@@ -54,6 +54,19 @@ describe('rows that are parked', () => {
     assert.equal(await retryParked(test.move), 2);
     assert.equal(await again(), 2);
     assert.deepEqual(await readParked(test.move, 100), []);
+  });
+});
+
+describe('the key of a parked row', () => {
+  it('is told as the value of one column, or as a JSON array whose numbers keep their digits', () => {
+    for (const [given, key] of [
+      ['7', '["7"]'],
+      ['9007199254740993', '["9007199254740993"]'],
+      ['[9007199254740993]', '["9007199254740993"]'],
+      ['["nord",  5]', '["nord", "5"]'],
+      ['say "a"', '["say \\"a\\""]'],
+    ])
+      assert.equal(parkedKey(given!), key);
   });
 });
 

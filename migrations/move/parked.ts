@@ -65,7 +65,10 @@ export async function retryParked({ description: { name }, from, to }: Move, key
 export function parkedKey(given: string): string {
   let parts: unknown = null;
   try {
-    parts = JSON.parse(given);
+    // Numbers as they are written: those of JavaScript lose digits.
+    parts = JSON.parse(given, (_: string, value: unknown, context?: { readonly source: string }) =>
+      typeof value === 'number' ? context!.source : value,
+    );
   } catch {
     // A text.
   }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { BUCKETS } from './bucket.ts';
+import { refuseChanged } from './changed.ts';
 import { handOver, Refused, type HandoverOptions } from './handover.ts';
 import { readHomes } from './homes.ts';
 import { isRamping } from './phase.ts';
@@ -91,6 +92,8 @@ export async function rampTo(
     );
   if (corrupt && percent > 0)
     throw new Refused(`no bucket of ${name} changes its home while the sides differ: ${corrupt}`);
+  // The way back stays open: what the old side has no column for is parked, and stops it.
+  if (percent > 0) await refuseChanged(move);
   await wantPercent(move, percent);
   if (percent < 100) await advance(move, 'left');
   let fewest = Infinity;

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { backfillChunk, clearUp } from './backfill.ts';
 import { BUCKETS } from './bucket.ts';
-import { readShape } from './columns.ts';
+import { Changed, refuseChanged } from './changed.ts';
 import { collectOne } from './garbage.ts';
 import { Refused } from './handover.ts';
 import { leaseIds } from './ids.ts';
@@ -67,6 +67,14 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
     }
   };
 
+  let stays = '';
+  /** A reason once, and not again for each bucket and each try. */
+  const tellWhy = (reason: string | undefined): void => {
+    const why = reason?.replace(/^bucket \d+ /, '') ?? '';
+    if (reason !== undefined && why !== stays) log(`ramp: ${reason}`);
+    stays = why;
+  };
+
   const { description, from, to } = move;
   const loops = [
     loop('status', 250, async () => {
@@ -85,7 +93,7 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
       const more = [from, to].map((side) => collectOne(description, side, grace));
       return (await Promise.all(more)).some(Boolean);
     }),
-    loop('ramp', 100, () => ramp(move, record, options, log)),
+    loop('ramp', 100, () => ramp(move, record, options, tellWhy)),
     ...Array.from({ length: workers }, (_, index) => {
       const scope = {
         first: Math.ceil((index * BUCKETS) / workers),
@@ -112,26 +120,9 @@ export async function run(move: Move, options: RunOptions): Promise<void> {
   }
 }
 
-/** A table is not what it was when the move started. */
-class Changed extends Error {}
-
 async function look(move: Move): Promise<MoveRecord> {
   const record = await readRecord(move);
-  const { description, from, to } = move;
-  for (const [side, table] of [
-    [from, description.fromTable],
-    [to, description.toTable],
-  ] as const) {
-    const { fingerprint } = await readShape(side.pool, table);
-    const { rows } = await side.pool.query<{ fingerprint: string }>(
-      'SELECT fingerprint FROM strangler.move WHERE name = $1',
-      [description.name],
-    );
-    if (fingerprint !== side.fingerprint || (rows[0] && rows[0].fingerprint !== fingerprint))
-      throw new Changed(
-        `${description.name}: the columns of ${table} at ${side.name} changed. Change both sides, adapt the mapping, then: strangler move start ${description.name} --accept-columns, and run it again`,
-      );
-  }
+  await refuseChanged(move);
   return record;
 }
 
@@ -170,7 +161,7 @@ async function ramp(
   move: Move,
   { phase }: MoveRecord,
   options: RunOptions,
-  log: (line: string) => void,
+  tellWhy: (reason: string | undefined) => void,
 ): Promise<boolean> {
   if (!isRamping(phase)) return false;
   // Not from what was looked up a while ago: `reverse` has to count at once.
@@ -178,6 +169,7 @@ async function ramp(
   const { left, atNew, isOurs, failures } = await bringSome(move, percent, options);
   if (percent < 100) await advance(move, 'left');
   else if (atNew === BUCKETS) await advance(move, 'arrived');
-  if (failures.length > 0) log(`ramp: ${failures[0]}`);
+  // While another process hands over, it is that one that knows.
+  if (isOurs || left === 0) tellWhy(failures[0]);
   return isOurs && left > 0 && failures.length === 0;
 }

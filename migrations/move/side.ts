@@ -115,24 +115,33 @@ export async function openMove(described: MoveDescription, options: OpenOptions)
 type Mapping = (row: Row) => Row;
 const same: Mapping = (row) => row;
 
-/** The side a move started at, and whether it was contracted since; undefined when it has not started. */
+/**
+ * The side a move started at, and whether it was contracted since; undefined when it has not started. Throws when a database is not the side it is taken for: a
+ * handover would drain the wrong one.
+ */
 async function startOf(
   name: string,
   pools: ReadonlyMap<string, pg.Pool>,
 ): Promise<{ at: string; isOver: boolean } | undefined> {
+  let started: { at: string; isOver: boolean } | undefined;
   for (const [side, pool] of pools) {
     const { rows } = await pool
-      .query<{ at: string; isOver: boolean }>(
-        `SELECT starts_at AS at, phase = 'contracted' AS "isOver" FROM strangler.move WHERE name = $1`,
+      .query<{ side: string; at: string; isOver: boolean }>(
+        `SELECT side, starts_at AS at, phase = 'contracted' AS "isOver" FROM strangler.move WHERE name = $1`,
         [name],
       )
       .catch((error: Error & { code?: string }) => {
         if (error.code === '42P01') return { rows: [] };
         throw new Error(`${side}: ${error.message}`, { cause: error });
       });
-    if (rows[0]) return rows[0];
+    const [found] = rows;
+    if (found && found.side !== side)
+      throw new Error(
+        `${name}: the database given for ${side} is that of ${found.side}: --from names the database of ${[...pools.keys()].join(', --to that of ')}`,
+      );
+    started ??= found;
   }
-  return undefined;
+  return started;
 }
 
 function openPool(connectionString: string, max: number): pg.Pool {

@@ -1,3 +1,4 @@
+import { refuseChanged } from './changed.ts';
 import { rowOf } from './pending.ts';
 import type { Move } from './side.ts';
 import { countUnmarked, lookAgain, ranges, type State } from './states.ts';
@@ -19,10 +20,11 @@ const MOST = 100;
 /**
  * Compares every row of both sides, while both are written. Versions make it free of false alarms: of one version there is one content, and a row that is
  * not marked for sending has arrived. What it finds is kept in both databases and stops handovers until a person took it away; when it finds nothing, handovers
- * are free for a time. `chunk`: keys read at once.
+ * are free for a time. `chunk`: keys read at once. Rejects with `Changed`, and keeps nothing, when a table has other columns.
  */
 export async function verify(move: Move, chunk = 2000): Promise<Verified> {
   const { description, from, to } = move;
+  await refuseChanged(move);
   const corrupt: string[] = [];
   const found = (sentence: string): void => void (corrupt.length < MOST && corrupt.push(sentence));
   let rows = 0;

@@ -76,6 +76,7 @@ export async function startAdmin(overrides: Partial<AdminParts> = {}, files = FI
     journal,
     retireRefusal: () => null,
     askGates: (before, feature) => ramp.askBefore(before, feature),
+    isMovedAway: ({ config }) => moves.areOver(current.snapshot().config.default, config.upstream),
     now,
   };
   const ramp = createRamp({

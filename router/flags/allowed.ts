@@ -29,8 +29,12 @@ export function refuseByStage(feature: DecidedFeature, event: Parameters<typeof 
 }
 
 /** The default upstream has no rows any more once the move is complete: going back to it would lose every write since. */
-export function refuseByData({ name, config, flag }: DecidedFeature, action: Action): void {
-  if (config.data !== 'own') return;
+export function refuseByData(
+  { name, config, flag }: DecidedFeature,
+  action: Action,
+  isMovedAway: boolean,
+): void {
+  if (config.data !== 'own' && !(config.data === 'moving' && isMovedAway)) return;
   const isBack =
     action.kind === 'kill' ||
     action.kind === 'rollback' ||
@@ -38,7 +42,9 @@ export function refuseByData({ name, config, flag }: DecidedFeature, action: Act
   if (isBack)
     throw new Problem(
       'REFUSED_BY_DATA',
-      `${name}: its data is the service's own, the default upstream has none of it; reverse first (strangler move)`,
+      config.data === 'own'
+        ? `${name}: its data is the service's own, the default upstream has none of it; reverse first (strangler move)`
+        : `${name}: the move of its data is complete, nobody updates the default upstream's copy any more; reverse first (strangler move)`,
     );
 }
 

@@ -38,6 +38,8 @@ export interface ChangeParts {
   readonly retireRefusal: (feature: DecidedFeature) => string | null;
   /** What the gates before a stage say now; empty when there are none. */
   readonly askGates: (before: Stage, feature: DecidedFeature) => readonly GateResult[];
+  /** Whether the move of a feature's data has been completed, though its config does not say so yet. Default: no. */
+  readonly isMovedAway?: (feature: DecidedFeature) => boolean;
   /** Journals what was edited by hand and is not in the journal yet: a change starts from it. */
   readonly noteEdits?: () => Promise<void>;
   readonly now: () => number;
@@ -81,7 +83,7 @@ async function decide(parts: ChangeParts, request: ChangeRequest): Promise<Decid
       'why is missing: say in a sentence why this is changed, it goes into the journal',
     );
   checkMatch(request.ifMatch, feature);
-  refuseByData(feature, action);
+  refuseByData(feature, action, parts.isMovedAway?.(feature) ?? false);
   if (action.kind === 'kill') refuseByStage(feature, { kind: 'kill' });
   if (action.kind === 'kill' && (unheard || useStateFolder(current)))
     return killHere(parts, feature, request);

@@ -43,6 +43,24 @@ describe('moves that are reported', () => {
     assert.deepEqual(told(report('ramp')), ['found', 'phase', 'differ', 'agree']);
   });
 
+  it('are over for a pair of sides when one is complete and none is under way between the two', () => {
+    const journal = openJournal(join(dir, 'journal.jsonl'));
+    const moves = createMoves({ journal, now: Date.now });
+    const isOver = (): boolean => moves.areOver('monolith', 'image-api');
+    assert.equal(isOver(), false);
+    moves.report('images', report('soak'));
+    assert.equal(isOver(), false);
+    moves.report('images', report('complete'));
+    assert.equal(isOver(), true);
+    assert.equal(moves.areOver('monolith', 'email-api'), false);
+    moves.report('albums', report('ramp'));
+    assert.equal(isOver(), false);
+    moves.report('albums', report('complete'));
+    moves.report('images', { ...report('complete'), sides: { from: 'image-api', to: 'monolith' } });
+    assert.equal(isOver(), false, 'it has come back');
+    journal.close();
+  });
+
   it('wait with so many keys at most; then all rows are tried', () => {
     const journal = openJournal(join(dir, 'journal.jsonl'));
     const moves = createMoves({ journal, now: Date.now });

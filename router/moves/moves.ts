@@ -42,6 +42,8 @@ export interface Moves {
   all(): readonly MoveJson[];
   /** Throws Problem when no runner has reported it since this router was started. */
   one(name: string): MoveJson;
+  /** Whether rows have moved from one side to another for good, as far as was told, and none are on their way between the two. */
+  areOver(from: string, to: string): boolean;
   /** Has the runner try parked rows again; `key` null: all of them. Throws Problem. */
   retry(name: string, key: string | null, asked: Asked): void;
   /** Journals what a person did to the move in its databases. Throws Problem. */
@@ -135,6 +137,14 @@ export function createMoves({
         .toSorted(([one], [other]) => one.localeCompare(other))
         .map(([name, one]) => jsonOf(name, one)),
     one: (name) => jsonOf(name, found(name)),
+    areOver(from, to) {
+      const between = [...known.values()]
+        .map(({ report }) => report)
+        .filter(({ sides }) => [from, to].every((side) => [sides.from, sides.to].includes(side)));
+      return (
+        between.length > 0 && between.every(({ phase, sides }) => phase === 'complete' && sides.to === to)
+      );
+    },
     retry(name, key, { who, why }) {
       const view = viewOf(found(name).report);
       const keys = waiting.get(name) ?? new Set();

@@ -2,10 +2,18 @@ import { openField, storm } from './storm.ts';
 import { details, isClean, summary } from './verdict.ts';
 
 /** `make prove-move SECONDS=60 SEED=7`: one storm, told as it goes; exit 1 when anything was lost. */
-const seconds = Number(process.env.SECONDS ?? 60);
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
-const crashes = Number(process.env.CRASHES ?? Math.floor(seconds / 15));
-const routerKills = Number(process.env.ROUTER_KILLS ?? Math.floor(seconds / 12));
+const setting = (name: string, otherwise: number): number => {
+  const given = process.env[name];
+  if (given === undefined) return otherwise;
+  // A run of no seconds, or one that nobody can repeat, would prove nothing and say that nothing was lost.
+  if (/^\d{1,9}$/.test(given)) return Number(given);
+  console.error(`${name}=${given} is not a whole number`);
+  process.exit(2);
+};
+const seconds = setting('SECONDS', 60);
+const seed = setting('SEED', Math.floor(Math.random() * 1e6));
+const crashes = setting('CRASHES', Math.floor(seconds / 15));
+const routerKills = setting('ROUTER_KILLS', Math.floor(seconds / 12));
 console.log(
   `seed ${seed}, ${seconds} s; each server is killed ${crashes} times, the router ${routerKills} times`,
 );

@@ -52,8 +52,17 @@ async function readTable(client: pg.ClientBase, name: string): Promise<TableFact
 const COLUMNS = `
   WITH RECURSIVE below (top, oid) AS (
     SELECT atttypid, atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
-    UNION SELECT b.top, t.typbasetype FROM below b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd')
-  SELECT a.attname AS name, format_type(base.oid, NULL) AS type, format_type(a.atttypid, a.atttypmod) AS full, base.typtype AS kind, a.attnotnull AS "notNull",
+    UNION SELECT b.top, t.typbasetype FROM below b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd'
+  ), inside (top, oid) AS (
+    SELECT top, top FROM below
+    UNION SELECT i.top, part.oid FROM inside i JOIN pg_type t ON t.oid = i.oid, LATERAL (
+      SELECT t.typbasetype AS oid UNION ALL SELECT t.typelem WHERE t.typcategory = 'A' UNION ALL SELECT rngsubtype FROM pg_range WHERE t.oid IN (rngtypid, rngmultitypid)
+      UNION ALL SELECT atttypid FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) part WHERE part.oid <> 0)
+  SELECT a.attname AS name, format_type(base.oid, NULL) AS type, format_type(a.atttypid, a.atttypmod) AS full, base.typtype AS kind, 
+         -- Such a constraint says nothing of rows that were there before it.
+         a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.attrelid AND contype = 'n' AND conkey = ARRAY[a.attnum] AND NOT convalidated) AS "notNull",
+         ARRAY(SELECT DISTINCT format_type(i.oid, NULL) FROM inside i WHERE i.top = a.atttypid ORDER BY 1) AS "madeOf",
+         coalesce((SELECT collisdeterministic FROM pg_collation WHERE oid = a.attcollation), true) AS deterministic,
          a.attgenerated <> '' AS generated, a.attidentity AS identity, a.atthasdef AND a.attgenerated = '' AS "hasDefault",
          s.oid::regclass::text AS sequence, coalesce(has_sequence_privilege(s.oid, 'USAGE'), true) AS "mayUseSequence"
   FROM pg_attribute a

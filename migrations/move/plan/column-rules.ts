@@ -1,3 +1,4 @@
+import { quote } from '../columns.ts';
 import type { ColumnFacts, TableFacts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
 import type { SubjectSide } from './subject.ts';
@@ -40,17 +41,17 @@ export function columnFindings(
       refuse(
         'kept.required',
         `${name} of ${sql} is kept to this side, but NOT NULL without a default: no row could come from the other side`,
-        `ALTER TABLE ${sql} ALTER ${name} DROP NOT NULL, or give it a default`,
+        `ALTER TABLE ${sql} ALTER ${quote(name)} DROP NOT NULL, or give it a default`,
       );
   }
   for (const column of columns) {
     if (kept.includes(column.name)) continue;
     const { name, type } = column;
-    const local = STAYS[type.replace(/\[\]$/, '')];
+    const local = column.madeOf.find((part) => part in STAYS);
     if (local)
       refuse(
         'column.type',
-        `${name} of ${sql} is ${type}: ${local}`,
+        `${name} of ${sql} is ${type}${local === type ? '' : `, with ${local} in it`}: ${STAYS[local]}`,
         `keep what it stands for in a column of another type, or keep ${name} to this side (kept)`,
       );
     if (column.sequence === null) continue;
@@ -83,5 +84,5 @@ export function columnFindings(
 }
 
 function dropCounting(sql: string, { name, identity }: ColumnFacts): string {
-  return `ALTER TABLE ${sql} ALTER ${name} DROP ${identity ? 'IDENTITY' : 'DEFAULT'}`;
+  return `ALTER TABLE ${sql} ALTER ${quote(name)} DROP ${identity ? 'IDENTITY' : 'DEFAULT'}`;
 }

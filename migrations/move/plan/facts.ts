@@ -44,7 +44,12 @@ export interface ColumnFacts {
   readonly full: string;
   /** pg_type.typtype of the type below any domain: b base, c composite, e enum, p pseudo, r range, m multirange. */
   readonly kind: string;
+  /** Type and all types in it: of elements, of fields, of bounds, below domains. */
+  readonly madeOf: readonly string[];
+  /** For all rows, also for those that were there before somebody said so. */
   readonly notNull: boolean;
+  /** Whether only texts of the same bytes are equal by its collation, if it has one. */
+  readonly deterministic: boolean;
   readonly hasDefault: boolean;
   /** Computed by the database. */
   readonly generated: boolean;

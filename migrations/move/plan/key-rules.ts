@@ -1,3 +1,4 @@
+import { quote } from '../columns.ts';
 import type { TableFacts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
 import type { SubjectSide } from './subject.ts';
@@ -27,7 +28,7 @@ export function keyFindings(
       refuse(
         'key.generated',
         `the ${role} ${name} of ${sql} is computed by the database, after the fence has asked for it`,
-        `ALTER TABLE ${sql} ALTER ${name} DROP EXPRESSION, and give the value in the application`,
+        `ALTER TABLE ${sql} ALTER ${quote(name)} DROP EXPRESSION, and give the value in the application`,
       );
     else if (!KEY_TYPES.includes(column.type))
       refuse(
@@ -35,11 +36,17 @@ export function keyFindings(
         `the ${role} ${name} of ${sql} is ${column.type}: equal values may differ as text`,
         `use a ${role} of ${KEY_TYPES.join(', ')}`,
       );
+    else if (!column.deterministic)
+      refuse(
+        'key.collation',
+        `the ${role} ${name} of ${sql} has a collation that takes different texts for equal: the move tells rows and homes apart by the bytes`,
+        `ALTER TABLE ${sql} ALTER ${quote(name)} TYPE ${column.full} COLLATE "default", and let the application write one form`,
+      );
     else if (!column.notNull && role === 'owner')
       refuse(
         'owner.null',
         `the owner ${name} of ${sql} may be NULL, and such a row would have no home`,
-        `ALTER TABLE ${sql} ALTER ${name} SET NOT NULL`,
+        `ALTER TABLE ${sql} ALTER ${quote(name)} SET NOT NULL`,
       );
   }
   const primary = uniques.find(({ isPrimary }) => isPrimary);
@@ -47,7 +54,7 @@ export function keyFindings(
     refuse(
       'key.missing',
       `${sql} has no primary key: rows of the two sides could not be told apart`,
-      `ALTER TABLE ${sql} ADD PRIMARY KEY (${key.join(', ')})`,
+      `ALTER TABLE ${sql} ADD PRIMARY KEY (${key.map(quote).join(', ')})`,
     );
   else if (!sameColumns(primary.columns, key))
     refuse(

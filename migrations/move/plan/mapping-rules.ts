@@ -1,3 +1,4 @@
+import { quote } from '../columns.ts';
 import type { TableFacts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
 import { without, type SubjectSide } from './subject.ts';
@@ -86,6 +87,15 @@ export function mappingFindings(
           ),
         );
     }
+    for (const { name, notNull } of there.table.columns)
+      if (notNull && mapped[name] === null)
+        once(`null ${name}`, (count) =>
+          refuse(
+            'mapping.null',
+            `${names.out} gives NULL for ${name} of ${there.table.sql}, which is NOT NULL, in ${count} of ${rows.length} rows, first in ${key}`,
+            `let ${names.out} give a value, or: ALTER TABLE ${there.table.sql} ALTER ${quote(name)} DROP NOT NULL`,
+          ),
+        );
     for (const [from, to] of identity(here.subject, there.subject))
       if (mapped[to] !== row[from])
         once(`identity ${from}`, () =>

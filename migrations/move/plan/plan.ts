@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { quote } from '../columns.ts';
 import { readFacts } from './catalog.ts';
 import { columnFindings } from './column-rules.ts';
 import { formFindings } from './form-rules.ts';
@@ -168,7 +169,7 @@ function bothFindings(from: Looked, to: Looked): Finding[] {
       refuse(
         'sides.type',
         `${here} is ${old} at ${from.subject.side}, ${there} is ${now} at ${to.subject.side}: rows and homes are known by it`,
-        `ALTER TABLE ${to.facts.table!.sql} ALTER ${there} TYPE ${old}`,
+        `ALTER TABLE ${to.facts.table!.sql} ALTER ${quote(there!)} TYPE ${old}`,
       );
   }
   if (to.counts && to.counts.rows > 0)
@@ -215,7 +216,7 @@ function creates(name: string, { subject, facts }: Looked): Plan['creates'] {
   const table = facts.table?.sql ?? subject.table;
   return [
     'schema strangler with its table move, unless they are there',
-    `tables strangler.${name}_bucket, strangler.${name}_row_state, strangler.${name}_parked`,
+    `tables strangler.${name}_bucket, strangler.${name}_row_state, strangler.${name}_parked, strangler.${name}_garbage`,
     `functions strangler.${name}_…`,
     `triggers zz_strangler_${name}_fence, zz_strangler_${name}_mark, zz_strangler_${name}_no_truncate on ${table}`,
   ].map((what) => ({ side: subject.side, what }));

@@ -1,3 +1,4 @@
+import { quote } from '../columns.ts';
 import type { ForeignKeyFacts, TableFacts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
 import type { SubjectSide } from './subject.ts';
@@ -17,19 +18,19 @@ export function referenceFindings(
       refuse(
         'reference.self',
         `${name} (${columns}) of ${sql} refers to ${sql} itself: rows are applied one by one, so one may come before the one it refers to`,
-        `ALTER TABLE ${sql} DROP CONSTRAINT ${name}; keep the column, and let the application check it`,
+        `ALTER TABLE ${sql} DROP CONSTRAINT ${quote(name)}; keep the column, and let the application check it`,
       );
     else if (actions)
       refuse(
         'reference.cascade',
         `${name} (${columns}) of ${sql} has ${actions}: a change of ${table} would write rows of ${sql} whose home is the other side`,
-        `make it a plain reference, and let whoever deletes from ${table} delete these rows at their home first: ALTER TABLE ${sql} DROP CONSTRAINT ${name}, ADD CONSTRAINT ${name} ${plain(key)}`,
+        `make it a plain reference, and let whoever deletes from ${table} delete these rows at their home first: ALTER TABLE ${sql} DROP CONSTRAINT ${quote(name)}, ADD CONSTRAINT ${quote(name)} ${plain(key)}`,
       );
     else if (end === 'to')
       refuse(
         'reference.stays',
         `${name} (${columns}) of ${sql} refers to ${table}, which does not move with it: rows whose ${table} is not here could not be applied`,
-        `ALTER TABLE ${sql} DROP CONSTRAINT ${name}; keep the column, and let the service ask whether there is such a row`,
+        `ALTER TABLE ${sql} DROP CONSTRAINT ${quote(name)}; keep the column, and let the service ask whether there is such a row`,
       );
     else
       note(
@@ -47,7 +48,7 @@ export function referenceFindings(
       actions
         ? `${name} of ${table} refers to ${sql} with ${actions}: a row that the sync deletes would take rows of ${table} with it, at this side only`
         : `${name} of ${table} refers to ${sql}: a row that was deleted at its home could not be deleted here while ${table} names it`,
-      `ALTER TABLE ${table} DROP CONSTRAINT ${name}; keep the column, and treat a row that is gone as an answer`,
+      `ALTER TABLE ${table} DROP CONSTRAINT ${quote(name)}; keep the column, and treat a row that is gone as an answer`,
     );
   }
   return found;

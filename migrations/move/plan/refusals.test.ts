@@ -52,11 +52,11 @@ describe('what a plan refuses', () => {
       'old',
       `CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER noted BEFORE UPDATE ON pictures FOR EACH ROW EXECUTE FUNCTION note()`,
       'table.trigger',
-      /noted calls note.*DROP TRIGGER noted/,
+      /noted calls note.*DROP TRIGGER "noted"/,
     ],
     ['now', 'CREATE RULE quiet AS ON DELETE TO pictures DO INSTEAD NOTHING', 'table.rule', /the rule quiet/],
     ['old', 'ALTER TABLE pictures ENABLE ROW LEVEL SECURITY', 'table.row_security', /DISABLE ROW LEVEL/],
-    ['now', 'ALTER TABLE pictures DROP CONSTRAINT pictures_pkey', 'key.missing', /ADD PRIMARY KEY \(id\)/],
+    ['now', 'ALTER TABLE pictures DROP CONSTRAINT pictures_pkey', 'key.missing', /ADD PRIMARY KEY \("id"\)/],
     [
       'now',
       'ALTER TABLE pictures DROP CONSTRAINT pictures_pkey, ADD PRIMARY KEY (id, product)',
@@ -87,7 +87,7 @@ describe('what a plan refuses', () => {
       'old',
       'ALTER TABLE pictures ADD FOREIGN KEY (product) REFERENCES products ON DELETE CASCADE',
       'reference.cascade',
-      /ON DELETE CASCADE: a change of products.*ADD CONSTRAINT pictures_product_fkey FOREIGN KEY \(product\) REFERENCES products\(id\)$/,
+      /ON DELETE CASCADE: a change of products.*ADD CONSTRAINT "pictures_product_fkey" FOREIGN KEY \(product\) REFERENCES products\(id\)$/,
     ],
     [
       'old',
@@ -143,6 +143,18 @@ describe('what a plan refuses', () => {
       'CREATE DOMAIN price AS money; ALTER TABLE pictures DROP size, ADD size price',
       'column.type',
       /is money: .*lc_monetary/,
+    ],
+    [
+      'old',
+      'CREATE TYPE mark AS (at text, of regclass[]); CREATE DOMAIN marks AS mark[]; ALTER TABLE pictures DROP size, ADD size marks',
+      'column.type',
+      /size of public.pictures is mark\[\], with regclass in it/,
+    ],
+    [
+      'old',
+      'ALTER TABLE pictures ALTER product DROP NOT NULL; ALTER TABLE pictures ADD NOT NULL product NOT VALID',
+      'owner.null',
+      /may be NULL/,
     ],
     [
       'now',

@@ -1,3 +1,4 @@
+import { quote } from '../columns.ts';
 import type { Facts } from './facts.ts';
 import { findingsOf, type Finding } from './finding.ts';
 import type { SubjectSide } from './subject.ts';
@@ -79,13 +80,13 @@ export function tableFindings(
       refuse(
         'table.trigger',
         `the trigger ${name} calls ${calls} on ${sql}; it would run once more for every row that the sync applies, and what it does exists at this side only`,
-        `do in the application what ${calls} does, then: DROP TRIGGER ${name} ON ${sql}; if it does nothing with a row that the other side has taken already, add '${name}' to the move's passive`,
+        `do in the application what ${calls} does, then: DROP TRIGGER ${quote(name)} ON ${sql}; if it does nothing with a row that the other side has taken already, add '${name}' to the move's passive`,
       );
   for (const rule of table.rules)
     refuse(
       'table.rule',
       `the rule ${rule} rewrites statements on ${sql}, also those of the sync`,
-      `DROP RULE ${rule} ON ${sql}`,
+      `DROP RULE ${quote(rule)} ON ${sql}`,
     );
   if (table.rowSecurity)
     refuse(
