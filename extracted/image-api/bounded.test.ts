@@ -107,11 +107,25 @@ describe('bounded work', () => {
     assert.deepEqual(await Promise.all([result, taken]), ['done', 'done']);
   });
 
-  it('refuses with figures what needs more memory than there is for all', async () => {
-    const bounded = createBounded({ inWork: 1, waiting: 1, patience: 10_000, memory: 10 * 2 ** 20 });
+  it('lets one alone have twice the memory, and refuses with figures what needs more', async () => {
+    const memory = 10 * 2 ** 20;
+    const bounded = createBounded({ inWork: 2, waiting: 9, patience: 10_000, memory });
+    const [first, large, small] = [job(), job(), job()];
+    const results = [
+      bounded(first.run, { bytes: 1 }),
+      bounded(large.run, { bytes: 2 * memory }),
+      bounded(small.run, { bytes: 1 }),
+    ];
+    assert.equal(large.hasStarted(), false);
+    first.end();
+    await results[0];
+    assert.deepEqual([large.hasStarted(), small.hasStarted()], [true, false]);
+    large.end();
+    small.end();
+    await Promise.all(results);
     await assert.rejects(
-      bounded(job().run, { bytes: 11 * 2 ** 20 }),
-      (error) => error instanceof Problem && error.status === 413 && /11 MiB.*10 MiB/.test(error.message),
+      bounded(job().run, { bytes: 21 * 2 ** 20 }),
+      (error) => error instanceof Problem && error.status === 413 && /21 MiB.*20 MiB/.test(error.message),
     );
   });
 });

@@ -7,7 +7,7 @@ export interface BoundedOptions {
   readonly waiting: number;
   /** Milliseconds a job may wait. */
   readonly patience: number;
-  /** Bytes that the jobs in work may need together, as they estimate it. Default 400 MiB. */
+  /** Bytes that the jobs in work may need together, as they estimate it; one alone may need twice as much. Default 112 MiB. */
   readonly memory?: number;
 }
 
@@ -19,8 +19,7 @@ export interface JobOptions {
 }
 
 /**
- * Runs a job when there is room for it. Rejects with 503 and Retry-After when there is none, and with 413 when the job needs more memory than all jobs may
- * have together.
+ * Runs a job when there is room for it. Rejects with 503 and Retry-After when there is none, and with 413 when the job needs more memory than any may have.
  */
 export interface Bounded {
   <T>(job: () => Promise<T>, options?: JobOptions): Promise<T>;
@@ -41,12 +40,13 @@ export function createBounded({
   inWork,
   waiting,
   patience,
-  memory = 400 * 2 ** 20,
+  memory = 112 * 2 ** 20,
 }: BoundedOptions): Bounded {
+  const largest = 2 * memory;
   let running = 0;
   let used = 0;
   const line: Place[] = [];
-  const fits = (bytes: number): boolean => running < inWork && used + bytes <= memory;
+  const fits = (bytes: number): boolean => running < inWork && (running === 0 || used + bytes <= memory);
   const take = (bytes: number): void => {
     running += 1;
     used += bytes;
@@ -89,10 +89,10 @@ export function createBounded({
   const bounded = async <T>(job: () => Promise<T>, { signal, bytes = 0 }: JobOptions = {}): Promise<T> => {
     // A signal that fired before would not fire again.
     if (signal?.aborted) throw clientGone();
-    if (bytes > memory)
+    if (bytes > largest)
       throw new Problem(
         413,
-        `this picture would take ${inMiB(bytes)} MiB of memory to make; ${inMiB(memory)} MiB is the most`,
+        `this picture would take ${inMiB(bytes)} MiB of memory to make; ${inMiB(largest)} MiB is the most`,
       );
     if (line.length === 0 && fits(bytes)) take(bytes);
     else if (line.length >= waiting) throw busy('too many pictures are waiting to be made');

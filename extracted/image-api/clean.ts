@@ -73,8 +73,8 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
         413,
         `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
       );
-    if (kind === 'jpeg' && header.isProgressive) await withBytes(path, refuseManyScans);
     const walked = isPlain(header) ? await walk(path, kind) : null;
+    if (kind === 'jpeg' && walked?.proof !== 'beginning') await withBytes(path, refuseManyScans);
     const asIs = walked !== null && isWhole(walked.parts, received.size);
     if (asIs && (await isSound(path, header, walked)))
       return keep({ path, sha256: received.sha256, size: received.size, kind, width, height });

@@ -86,7 +86,7 @@ export function configFrom(env: Env): Config {
       inWork: number('IMAGE_API_IN_WORK', IN_WORK, 1, 1000),
       waiting: number('IMAGE_API_WAITING', 64, 0, 100_000),
       patience: number('IMAGE_API_PATIENCE_MS', 10_000, 1, 600_000),
-      memory: number('IMAGE_API_MEMORY_BYTES', 400 * 2 ** 20, 2 ** 20, 2 ** 40),
+      memory: number('IMAGE_API_MEMORY_BYTES', 112 * 2 ** 20, 2 ** 20, 2 ** 40),
     },
     renditions: renditionSettings(env, number),
     registry: registrySettings(env),

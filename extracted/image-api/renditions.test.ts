@@ -242,7 +242,7 @@ describe('renditions over HTTP', function () {
       .webp()
       .toBuffer();
     writeFileSync(join(folder, 'photo'), webp);
-    const small = createBounded({ inWork: 1, waiting: 1, patience: 1000, memory: 3 * 2 ** 20 });
+    const small = createBounded({ inWork: 1, waiting: 1, patience: 1000, memory: 2 ** 20 });
     const { get } = await serve({ bounded: small });
     assert.equal((await get('/images/1?w=10')).status, 413);
   });

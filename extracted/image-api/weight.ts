@@ -41,11 +41,12 @@ export function weightOf(header: Header, made: Made): number {
 
 function inputWeight({ width, height, format, channels = 4, depth, isProgressive }: Header): number {
   const line = width * channels * (DEPTHS[depth ?? ''] ?? 1);
+  const lines = Math.min(LINES, height) * line;
   switch (format) {
     case 'jpeg':
-      return isProgressive ? 2 * width * channels * height + LINES * line : LINES * line;
+      return isProgressive ? 2 * width * channels * height + lines : lines;
     case 'png':
-      return isProgressive ? line * height : LINES * line;
+      return isProgressive ? line * height : lines;
     default:
       // What the decoder keeps beside the pixels it gives (planes of colour, the frame before) is half as much again.
       return 1.5 * line * height;
