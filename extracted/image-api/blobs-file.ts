@@ -51,14 +51,16 @@ export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
     async stage(sha256, staged) {
       await sync(staged);
       const path = pathOf(sha256);
+      let isPlaced = false;
       return {
-        discard: () => rm(staged, { force: true }),
+        discard: async () => void (isPlaced || (await rm(staged, { force: true }))),
         async place() {
           const isNew = (await mkdir(dirname(path), { recursive: true })) !== undefined;
           // Over an equal one, if there is: that makes it young in the same step, and whole again should its disk have spoilt it. Touched once more,
           // as between staging and here lies all that a row may have had to wait for.
           await utimes(staged, new Date(), new Date());
           await rename(staged, path);
+          isPlaced = true;
           await sync(dirname(path));
           // Made just now, so its own entry has to reach the disk too.
           if (isNew) for (const above of [dirname(dirname(path)), folder]) await sync(above);

@@ -1,13 +1,13 @@
 import type { FileHandle } from 'node:fs/promises';
 
 /** Bytes read at a time: what a walk has in memory, whatever the size of the file. */
-const WINDOW = 262_144;
+const WINDOW = 1_048_576;
 
 /** Bytes of a file at any place, read in windows: a walk that goes forward reads each byte once. */
 export interface BytesOf {
   /** Bytes in the file. */
   readonly size: number;
-  /** From `offset` up to `length` bytes; fewer where the file ends. Good until the next call. `length` is at most a window, 256 KiB. */
+  /** From `offset` up to `length` bytes; fewer where the file ends. Good until the next call. `length` is at most a window, 1 MiB. */
   at(offset: number, length: number): Promise<Buffer>;
 }
 

@@ -40,7 +40,7 @@ export function pictureStorage(folder: string): StorageEngine {
 
 const NO_PICTURE = 'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the bytes, not the name';
 /** Bytes that are written at once: a write costs the loop more than it costs the disk. */
-const BATCH = 262_144;
+const BATCH = 524_288;
 
 class PictureFile extends Writable {
   readonly #hash = createHash('sha256');
