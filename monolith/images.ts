@@ -97,7 +97,9 @@ export function imageRoutes(parts: ImageParts): express.Router {
     try {
       const path = join(blobDir, image.file);
       if (wish && format !== 'gif') {
-        response.end(await render(path, wish, format, goneSignal(response), line, limits));
+        const made = await render(path, wish, format, goneSignal(response), line, limits);
+        // Told here, as nobody else would for HEAD.
+        response.set('content-length', String(made.length)).end(made);
       } else await sendFile(response, path);
     } catch (error) {
       if (error instanceof Problem || response.destroyed) throw error;

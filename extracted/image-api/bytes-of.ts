@@ -1,5 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
-
 /** Bytes read at a time: what a walk has in memory, whatever the size of the file. */
 const WINDOW = 1_048_576;
 
@@ -11,7 +9,15 @@ export interface BytesOf {
   at(offset: number, length: number): Promise<Buffer>;
 }
 
-export function bytesOf(file: FileHandle, size: number): BytesOf {
+/** Reads up to `length` bytes of a file at `position` into `window` at `offset`; resolves with how many. */
+export type ReadAt = (
+  window: Buffer,
+  offset: number,
+  length: number,
+  position: number,
+) => number | Promise<number>;
+
+export function bytesOf(readAt: ReadAt, size: number): BytesOf {
   const window = Buffer.allocUnsafe(Math.min(WINDOW, size));
   let start = 0;
   let filled = 0;
@@ -23,9 +29,9 @@ export function bytesOf(file: FileHandle, size: number): BytesOf {
         start = offset;
         filled = 0;
         while (filled < wanted) {
-          const { bytesRead } = await file.read(window, filled, window.length - filled, start + filled);
-          if (bytesRead === 0) break;
-          filled += bytesRead;
+          const count = await readAt(window, filled, window.length - filled, start + filled);
+          if (count === 0) break;
+          filled += count;
         }
       }
       return window.subarray(offset - start, Math.min(offset - start + wanted, filled));

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { createBounded } from './bounded.ts';
 import { createClean } from './clean.ts';
+import { createExamine } from './examine.ts';
 import { Problem } from './problem.ts';
 import type { Kind } from './wish.ts';
 
@@ -16,6 +16,7 @@ const SEED = 20;
 describe('uploads that are damaged', function () {
   this.timeout(60_000);
   let folder: string;
+  const examine = createExamine();
   const clean = createClean({ bounded: createBounded({ inWork: 2, waiting: 10, patience: 10_000 }) });
   before(() => void (folder = mkdtempSync(join(tmpdir(), 'clean-'))));
   after(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,9 +25,9 @@ describe('uploads that are damaged', function () {
   const stored = async (bytes: Buffer, kind: Kind): Promise<Buffer | null> => {
     const path = join(folder, 'received');
     writeFileSync(path, bytes);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const examined = await examine(path, kind);
     try {
-      return await clean({ path, kind, sha256, size: bytes.length, alt: '' }, async (cleaned) => {
+      return await clean({ path, kind, size: bytes.length, alt: '', ...examined }, async (cleaned) => {
         copyFileSync(cleaned.path, join(folder, 'stored'));
         return readFileSync(cleaned.path);
       });

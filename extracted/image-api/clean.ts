@@ -6,16 +6,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import type { Bounded } from './bounded.ts';
-import { bytesOf, type BytesOf } from './bytes-of.ts';
+import { bytesOf, type BytesOf, type ReadAt } from './bytes-of.ts';
 import { ENCODERS, HOLDS } from './codecs.ts';
-import { jpegParts } from './jpeg-parts.ts';
 import { refuseManyScans } from './jpeg-scans.ts';
-import { isWhole, type Parts, type Walk, type Walked } from './parts.ts';
-import { pngParts } from './png-parts.ts';
+import { isWhole, type Parts, type Walked } from './parts.ts';
 import { damaged, noSpace, Problem } from './problem.ts';
 import type { Received } from './upload.ts';
 import { weightOf } from './weight.ts';
-import { webpParts } from './webp-parts.ts';
 import type { Kind } from './wish.ts';
 
 export interface CleanOptions {
@@ -48,8 +45,6 @@ export type Clean = <T>(received: Received, keep: (cleaned: Cleaned) => Promise<
 
 /** Qualities of what is encoded anew; every other version is made of it. */
 const KEEP: Partial<Record<Kind, number>> = { jpeg: 92, webp: 92, avif: 80 };
-/** Kinds whose container is known here. */
-const WALKS: Partial<Record<Kind, Walk>> = { jpeg: jpegParts, png: pngParts, webp: webpParts };
 
 export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000 }: CleanOptions): Clean {
   const read = (path: string, failOn: 'warning' | 'error'): Sharp =>
@@ -73,7 +68,8 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
         413,
         `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
       );
-    const walked = isPlain(header) ? await walk(path, kind) : null;
+    const walked = isPlain(header) ? received.walked : null;
+    if (walked === 'damaged') throw damaged();
     if (kind === 'jpeg' && walked?.proof !== 'beginning') await withBytes(path, refuseManyScans);
     const asIs = walked !== null && isWhole(walked.parts, received.size);
     if (asIs && (await isSound(path, header, walked)))
@@ -106,15 +102,11 @@ function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
   );
 }
 
-async function walk(path: string, kind: Kind): Promise<Walked | null> {
-  const over = WALKS[kind];
-  return over ? withBytes(path, over) : null;
-}
-
 async function withBytes<T>(path: string, use: (bytes: BytesOf) => Promise<T>): Promise<T> {
   const file = await open(path, 'r');
   try {
-    return await use(bytesOf(file, (await file.stat()).size));
+    const read: ReadAt = async (...at) => (await file.read(...at)).bytesRead;
+    return await use(bytesOf(read, (await file.stat()).size));
   } finally {
     await file.close();
   }

@@ -9,6 +9,7 @@ import { withSegment } from '../../test/support/picture-bytes.ts';
 import { bytesOf } from './bytes-of.ts';
 import { createBounded } from './bounded.ts';
 import { createClean } from './clean.ts';
+import { createExamine } from './examine.ts';
 import { MOST_SCANS, refuseManyScans } from './jpeg-scans.ts';
 import { Problem } from './problem.ts';
 
@@ -31,7 +32,9 @@ describe('scans of a JPEG', () => {
   };
   const look = async (bytes: Buffer): Promise<void> => {
     const opened = await open(file(bytes), 'r');
-    await refuseManyScans(bytesOf(opened, bytes.length)).finally(() => opened.close());
+    await refuseManyScans(
+      bytesOf(async (...at) => (await opened.read(...at)).bytesRead, bytes.length),
+    ).finally(() => opened.close());
   };
   const isRefused = (error: unknown): boolean =>
     error instanceof Problem && error.status === 422 && /scans/.test(error.message);
@@ -79,7 +82,9 @@ describe('scans of a JPEG', () => {
       'latin1',
     );
     for (const bytes of [withScans(5000), withSegment(withScans(5000), 0xe1, exif)]) {
-      const received = { path: file(bytes), kind: 'jpeg', size: bytes.length, sha256: '', alt: '' } as const;
+      const path = file(bytes);
+      const examined = await createExamine()(path, 'jpeg');
+      const received = { path, kind: 'jpeg', size: bytes.length, alt: '', ...examined } as const;
       await assert.rejects(
         clean(received, async () => undefined),
         isRefused,

@@ -15,6 +15,7 @@ import { createClean } from './clean.ts';
 import { createClients } from './clients.ts';
 import { configFrom, type Config } from './config.ts';
 import { followRequests } from './drain.ts';
+import { createExamine } from './examine.ts';
 import { openFiles } from './files.ts';
 import { askMirrored } from './mirrored.ts';
 import { openOwnStore } from './own-store.ts';
@@ -64,6 +65,9 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     keepAliveTimeout: 65_000,
   });
   const drain = followRequests(server);
+  const examine = createExamine();
+  // With any file: its thread begins now, and not while somebody waits.
+  await examine(import.meta.filename, 'gif');
   const bounded = createBounded(config.bounds);
   const registry = new Registry();
   const metrics = createPictureMetrics(registry);
@@ -85,7 +89,7 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     trustProxy,
     registry,
     metrics,
-    receive: createReceive({ incoming }),
+    receive: createReceive({ incoming, examine }),
     sessions,
     mirrored: config.mirroredSql === null ? undefined : askMirrored({ pool, sql: config.mirroredSql }),
     isReady: async () => !isDraining && (await isDatabaseUp()),

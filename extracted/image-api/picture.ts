@@ -57,7 +57,8 @@ export function servePicture({
             signal: departure(response),
             client: clientOf(request),
           });
-      response.end(bytes);
+      // Told here, as nobody else would for HEAD.
+      response.set('content-length', String(bytes.length)).end(bytes);
       metrics.done('render', wish.kind, source);
     } catch (error) {
       if (error instanceof Problem || response.destroyed) throw error;

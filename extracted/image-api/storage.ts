@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createWriteStream, mkdirSync, rm, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { Writable, pipeline } from 'node:stream';
@@ -10,13 +10,11 @@ import type { Kind } from './wish.ts';
 /** What is known of a received file, beside what multer says. */
 export interface Seen {
   readonly kind: Kind;
-  /** Of all its bytes, in hexadecimal. */
-  readonly sha256: string;
 }
 
 /**
- * Storage of multer's on the disk: bytes are hashed as they pass, and the first of them must be a picture's, else none is written. Names are our own: the
- * client's never reaches a disk. Makes the folder.
+ * Storage of multer's on the disk: the first bytes must be a picture's, else none is written. Names are our own: the client's never reaches a disk. Makes the
+ * folder.
  */
 export function pictureStorage(folder: string): StorageEngine {
   mkdirSync(folder, { recursive: true });
@@ -43,7 +41,6 @@ const NO_PICTURE = 'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the byt
 const BATCH = 524_288;
 
 class PictureFile extends Writable {
-  readonly #hash = createHash('sha256');
   readonly #path: string;
   #file: WriteStream | null = null;
   #batch: Buffer[] = [];
@@ -57,7 +54,6 @@ class PictureFile extends Writable {
     this.#path = path;
   }
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#hash.update(chunk);
     this.#batch.push(chunk);
     this.#held += chunk.length;
     this.#size += chunk.length;
@@ -103,6 +99,6 @@ class PictureFile extends Writable {
     return this.#kind !== null;
   }
   seen(): Seen & { size: number } {
-    return { kind: this.#kind!, sha256: this.#hash.digest('hex'), size: this.#size };
+    return { kind: this.#kind!, size: this.#size };
   }
 }

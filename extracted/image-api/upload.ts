@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
+import { createExamine, type Examine, type Examined } from './examine.ts';
 import { Problem } from './problem.ts';
 import { pictureStorage, type Seen } from './storage.ts';
 
@@ -9,10 +10,12 @@ export interface UploadOptions {
   readonly incoming: string;
   /** Bytes of a picture. Default 25 MiB. */
   readonly maxBytes?: number;
+  /** Default: in a thread of its own. */
+  readonly examine?: Examine;
 }
 
 /** One received picture; its file is gone when `receive` has returned. */
-export interface Received extends Seen {
+export interface Received extends Seen, Examined {
   readonly path: string;
   readonly size: number;
   readonly alt: string;
@@ -31,7 +34,11 @@ const AROUND = 65_536;
 const WANTED = 'send one picture in the field image and, if you like, a text in alt';
 
 /** Takes one picture (field `image`) and its description (`alt`) out of a form. Throws 400 for every other form, 413 for too many bytes. */
-export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
+export function createReceive({
+  incoming,
+  maxBytes = 25 * 2 ** 20,
+  examine = createExamine(),
+}: UploadOptions): Receive {
   const parse = multer({
     storage: pictureStorage(incoming),
     limits: {
@@ -71,8 +78,9 @@ export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptio
       if (!request.file) throw new Problem(400, `there is no picture: ${WANTED}`);
       const { alt = '', ...others } = { ...(request.body as Record<string, unknown>) };
       for (const name of Object.keys(others)) throw new Problem(400, `${name} is no field: ${WANTED}`);
-      const { path, size, kind, sha256 } = request.file as Express.Multer.File & Seen;
-      return await keep({ path, size, kind, sha256, alt: readAlt(alt) });
+      const { path, size, kind } = request.file as Express.Multer.File & Seen;
+      const line = readAlt(alt);
+      return await keep({ path, size, kind, alt: line, ...(await examine(path, kind)) });
     } finally {
       await discard();
     }

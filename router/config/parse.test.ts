@@ -94,6 +94,9 @@ describe('strangler.yaml', () => {
       'http://10.0.0.2:2379',
     ]);
     assert.deepEqual(faultsOf(text, { ETCD_URLS: '10.0.0.1:2379' }), ['2 flags.etcd[0]']);
+    const { faults } = parseConfig(text, { ETCD_URLS: 'http://user:secret@10.0.0.1:2379' });
+    assert.match(JSON.stringify(faults), /no credentials/);
+    assert.doesNotMatch(JSON.stringify(faults), /secret/);
     assert.deepEqual(faultsOf(GOOD.replace('{ file: flags.json }', '{ etcd: [] }')), ['2 flags']);
     assert.deepEqual(faultsOf(GOOD.replace('file: flags.json', 'file: a, prefix: strangler')), [
       '2 flags.prefix',

@@ -25,9 +25,11 @@ const origin = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   const bare = url && url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password;
   if (url && bare && (url.protocol === 'http:' || url.protocol === 'https:')) return url.origin;
+  // A password is not repeated.
+  const shown = text.replace(/\/\/[^/]*@/, '//…@');
   context.addIssue({
     code: 'custom',
-    message: `${JSON.stringify(text)} is not an origin like http://127.0.0.1:3000 (no path, no credentials)`,
+    message: `${JSON.stringify(shown)} is not an origin like http://127.0.0.1:3000 (no path, no credentials)`,
   });
   return z.NEVER;
 });

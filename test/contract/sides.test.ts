@@ -61,6 +61,11 @@ describe('both sides of the images', function () {
         '?fit=contain&format=png&q=7',
       ]) {
         const [mine, theirs] = await Promise.all([from, to].map((base) => fetch(base + location + query)));
+        for (const answer of [mine!, theirs!]) {
+          const head = await fetch(answer.url, { method: 'HEAD' });
+          const { byteLength } = await answer.clone().arrayBuffer();
+          assert.equal(head.headers.get('content-length'), String(byteLength), `HEAD of ${answer.url}`);
+        }
         for (const name of [
           'etag',
           'content-type',
