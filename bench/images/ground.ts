@@ -1,13 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { form, formType, picturePart } from '../../test/support/hostile-requests.ts';
 import { startImageApi, type ImageApiProcess } from '../../test/support/image-api-process.ts';
 import { openImageSides, type ImageSides } from '../../test/support/image-sides.ts';
 import { stopTestServer } from '../../test/support/postgres.ts';
 import { freePorts } from '../../tools/processes.ts';
+import { allocatorFor } from '../../tools/up/allocator.ts';
 import type { Load, Loaded } from './load.ts';
 import { missingNginx, startNginx } from './others/nginx.ts';
 import { startOther, startWorker, untilListening, type Worker } from './processes.ts';
@@ -41,9 +42,15 @@ export async function openGround(): Promise<Ground> {
   const [pictures, uploads] = [join(dir, 'pictures'), join(dir, 'uploads')] as const;
   for (const folder of [pictures, uploads]) mkdirSync(folder);
   const sides = await openImageSides();
-  const off = { IMAGE_CACHE_BYTES: '0', IMAGE_CACHE_MEMORY_BYTES: '0', NODE_ENV: 'production' };
-  const uncached = await startImageApi(sides, 'own', off);
-  const cached = await startImageApi(sides, 'own', { NODE_ENV: 'production' });
+  // As make up starts it.
+  const started = {
+    ...allocatorFor(process.env),
+    UV_THREADPOOL_SIZE: String(availableParallelism() + 5),
+    NODE_ENV: 'production',
+  };
+  const off = { IMAGE_CACHE_BYTES: '0', IMAGE_CACHE_MEMORY_BYTES: '0' };
+  const uncached = await startImageApi(sides, 'own', { ...started, ...off });
+  const cached = await startImageApi(sides, 'own', started);
   const [ipxPort, nginxPort, filesPort, multerPort] = (await freePorts(4)) as [
     number,
     number,

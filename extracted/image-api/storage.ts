@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream, mkdirSync, rm, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { Writable, pipeline } from 'node:stream';
+import { Writable, finished } from 'node:stream';
 import type { StorageEngine } from 'multer';
 import { HEAD, kindOf } from './magic.ts';
 import { Problem } from './problem.ts';
@@ -22,13 +22,16 @@ export function pictureStorage(folder: string): StorageEngine {
     _handleFile(_request, { stream }, done) {
       const path = join(folder, randomUUID());
       const file = new PictureFile(path);
-      pipeline(stream, file, (error) => {
+      // No pipeline: that would end the parser's stream with our fault, and the parser would answer before what was written is gone.
+      finished(stream, { writable: false }, (error) => void (error && file.destroy(error)));
+      finished(file, (error) => {
         if (!error) return done(null, { path, ...file.seen() });
         // Of a file that could not be written whole nobody else takes care; it may be about to be opened still.
         const remove = (): void => rm(path, { force: true }, () => done(error));
         if (file.closed) remove();
         else file.once('close', remove);
       });
+      stream.pipe(file);
     },
     _removeFile(_request, { path }, done) {
       rm(path, { force: true }, done);
