@@ -96,7 +96,12 @@ export async function startBroker(): Promise<Broker> {
     halt,
     async stop() {
       await kill();
-      await new Promise((done) => execFile('epmd', ['-kill'], { env }, done));
+      // Until it has heard that its broker is gone it refuses to go itself, and says so with success.
+      const isGone = (): Promise<boolean> =>
+        new Promise((done) =>
+          execFile('epmd', ['-kill'], { env }, (_error, said) => done(!said.includes('not allowed'))),
+        );
+      await until(isGone, 'epmd to end');
       rmSync(dir, { recursive: true, force: true });
     },
   };
