@@ -152,8 +152,9 @@ describe('mail', () => {
     await order();
     await order();
     const { counts } = start(catcher.url, { refusalPause: 300 });
-    await until(() => catcher.mails.length === 2, 'the others');
-    assert.deepEqual(await unsent(), [bad]);
+    // The server has a mail a moment before its order says so.
+    await until(async () => (await unsent()).join() === bad, 'the others');
+    assert.equal(catcher.mails.length, 2);
     assert.match(await counts(), /mails_total\{result="failed"\} [1-9]/);
     isRefused = false;
     await allSent();
