@@ -48,24 +48,27 @@ export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
     incoming,
     pathOf,
     original: (sha256) => fileOriginal(pathOf(sha256)),
-    async stage(sha256, staged) {
-      await sync(staged);
+    stage(sha256, staged) {
       const path = pathOf(sha256);
       let isPlaced = false;
-      return {
+      return Promise.resolve({
         discard: async () => void (isPlaced || (await rm(staged, { force: true }))),
         async place() {
-          const isNew = (await mkdir(dirname(path), { recursive: true })) !== undefined;
           // Over an equal one, if there is: that makes it young in the same step, and whole again should its disk have spoilt it. Touched once more,
           // as between staging and here lies all that a row may have had to wait for.
           await utimes(staged, new Date(), new Date());
-          await rename(staged, path);
+          let isNew = false;
+          await rename(staged, path).catch(async (error: NodeJS.ErrnoException) => {
+            if (error.code !== 'ENOENT') throw error;
+            isNew = (await mkdir(dirname(path), { recursive: true })) !== undefined;
+            await rename(staged, path);
+          });
           isPlaced = true;
           await sync(dirname(path));
           // Made just now, so its own entry has to reach the disk too.
           if (isNew) for (const above of [dirname(dirname(path)), folder]) await sync(above);
         },
-      };
+      });
     },
     touch: (sha256) => utimes(pathOf(sha256), new Date(), new Date()).catch(ifMissing(undefined)),
     async collect(referred) {

@@ -27,7 +27,7 @@ export interface Blobs {
   /** Local folder of what is on its way; where blobs are files, on their disk. */
   readonly incoming: string;
   original(sha256: string): Original;
-  /** Takes over a file of `incoming` for the bytes of this hash, in hexadecimal. */
+  /** Takes over a synced file of `incoming` for the bytes of this hash, in hexadecimal. */
   stage(sha256: string, file: string): Promise<Staged>;
   /** Begins a blob's grace anew; a missing one is no error. */
   touch(sha256: string): Promise<void>;

@@ -1,5 +1,5 @@
 /** Bytes read at a time: what a walk has in memory, whatever the size of the file. */
-const WINDOW = 1_048_576;
+export const WINDOW = 1_048_576;
 
 /** Bytes of a file at any place, read in windows: a walk that goes forward reads each byte once. */
 export interface BytesOf {
@@ -17,8 +17,12 @@ export type ReadAt = (
   position: number,
 ) => number | Promise<number>;
 
-export function bytesOf(readAt: ReadAt, size: number): BytesOf {
-  const window = Buffer.allocUnsafe(Math.min(WINDOW, size));
+/** `window`: memory of that many bytes, where there is some already. */
+export function bytesOf(
+  readAt: ReadAt,
+  size: number,
+  window = Buffer.allocUnsafe(Math.min(WINDOW, size)),
+): BytesOf {
   let start = 0;
   let filled = 0;
   return {

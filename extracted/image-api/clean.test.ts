@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
+import { received } from '../../test/support/received.ts';
 import { createBounded } from './bounded.ts';
 import { createClean } from './clean.ts';
-import { createExamine } from './examine.ts';
 import { Problem } from './problem.ts';
 import type { Kind } from './wish.ts';
 
@@ -16,7 +16,6 @@ const SEED = 20;
 describe('uploads that are damaged', function () {
   this.timeout(60_000);
   let folder: string;
-  const examine = createExamine();
   const clean = createClean({ bounded: createBounded({ inWork: 2, waiting: 10, patience: 10_000 }) });
   before(() => void (folder = mkdtempSync(join(tmpdir(), 'clean-'))));
   after(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,10 +23,10 @@ describe('uploads that are damaged', function () {
   /** What would be stored of it; null when it is refused. */
   const stored = async (bytes: Buffer, kind: Kind): Promise<Buffer | null> => {
     const path = join(folder, 'received');
-    writeFileSync(path, bytes);
-    const examined = await examine(path, kind);
+    rmSync(path, { force: true });
+    const upload = await received(path, bytes, kind);
     try {
-      return await clean({ path, kind, size: bytes.length, alt: '', ...examined }, async (cleaned) => {
+      return await clean(upload, async (cleaned) => {
         copyFileSync(cleaned.path, join(folder, 'stored'));
         return readFileSync(cleaned.path);
       });

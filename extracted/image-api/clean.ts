@@ -1,14 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rm, stat } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import type { Bounded } from './bounded.ts';
-import { bytesOf, type BytesOf, type ReadAt } from './bytes-of.ts';
 import { ENCODERS, HOLDS } from './codecs.ts';
-import { refuseManyScans } from './jpeg-scans.ts';
+import { MOST_SCANS } from './jpeg-scans.ts';
 import { isWhole, type Parts, type Walked } from './parts.ts';
 import { damaged, noSpace, Problem } from './problem.ts';
 import type { Received } from './upload.ts';
@@ -26,7 +25,7 @@ export interface CleanOptions {
 
 /** An upload as it is stored. */
 export interface Cleaned {
-  /** A file on the disk of what is on its way. Who stores it may take it away. */
+  /** A synced file on the disk of what is on its way. Who stores it may take it away. */
   readonly path: string;
   /** Of its bytes, in hexadecimal. */
   readonly sha256: string;
@@ -70,7 +69,8 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
       );
     const walked = isPlain(header) ? received.walked : null;
     if (walked === 'damaged') throw damaged();
-    if (kind === 'jpeg' && walked?.proof !== 'beginning') await withBytes(path, refuseManyScans);
+    if (received.hasTooManyScans)
+      throw new Problem(422, `the picture has more than ${MOST_SCANS} scans; save it anew and send it again`);
     const asIs = walked !== null && isWhole(walked.parts, received.size);
     if (asIs && (await isSound(path, header, walked)))
       return keep({ path, sha256: received.sha256, size: received.size, kind, width, height });
@@ -100,16 +100,6 @@ function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
     depth === 'uchar' &&
     (pages ?? 1) === 1
   );
-}
-
-async function withBytes<T>(path: string, use: (bytes: BytesOf) => Promise<T>): Promise<T> {
-  const file = await open(path, 'r');
-  try {
-    const read: ReadAt = async (...at) => (await file.read(...at)).bytesRead;
-    return await use(bytesOf(read, (await file.stat()).size));
-  } finally {
-    await file.close();
-  }
 }
 
 /** Pixels of a beginning: with a damaged table, that is where it shows. */
@@ -160,14 +150,22 @@ async function copy(from: string, parts: Parts, to: string): Promise<{ sha256: s
         yield chunk as Buffer;
       }
   };
-  await pipeline(Readable.from(bytes()), createWriteStream(to, { flags: 'wx', mode: 0o644 }));
+  await pipeline(Readable.from(bytes()), createWriteStream(to, { flags: 'wx', mode: 0o644, flush: true }));
   return { sha256: hash.digest('hex'), size };
 }
 
+/** Of what the encoder wrote; that is synced here. */
 async function digest(path: string): Promise<{ sha256: string; size: number }> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return { sha256: hash.digest('hex'), size: (await stat(path)).size };
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+    const { size } = await file.stat();
+    await pipeline(file.createReadStream({ autoClose: false }), hash);
+    return { sha256: hash.digest('hex'), size };
+  } finally {
+    await file.close();
+  }
 }
 
 /** The decoder speaks in sentences; a full disk is the one that is not about the picture. */

@@ -5,7 +5,7 @@ export interface Files {
   /** Folder of uploads on their way; on the same disk as the blobs. */
   readonly incoming: string;
   pathOf(name: string): string;
-  /** Makes a blob of a file in `incoming`, and syncs it. The promise to settle it is kept even by a later process. */
+  /** Makes a blob of a synced file in `incoming`, durably. The promise to settle it is kept even by a later process. */
   write(name: string, from: string): Promise<void>;
   /** Promises that the blob goes as soon as its row has gone. */
   doom(name: string): Promise<void>;
@@ -44,7 +44,6 @@ export function openFiles(folder: string, stale = 3_600_000): Files {
       let isLinked = false;
       try {
         await mkdir(incoming, { recursive: true });
-        await sync(from);
         await link(from, promiseOf(name));
         await sync(incoming);
         const isNew = (await mkdir(dirname(path), { recursive: true })) !== undefined;

@@ -1,5 +1,4 @@
 import type { BytesOf } from './bytes-of.ts';
-import { Problem } from './problem.ts';
 
 /** Scans of a JPEG. Encoders write a dozen; each costs a walk over all of the picture, and can be written in a few bytes. */
 export const MOST_SCANS = 100;
@@ -12,10 +11,10 @@ const isBare = (marker: number): boolean =>
   marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8) || marker === 0xff;
 
 /**
- * Throws 422 for a JPEG with more scans than any needs. A decoder reads all of them before it makes the first line, and looks at no clock meanwhile: a few megabytes
+ * Whether a JPEG has more scans than any needs. A decoder reads all of them before it makes the first line, and looks at no clock meanwhile: a few megabytes
  * would keep it busy for hours. Goes from marker to marker as decoders do, whatever lies between them.
  */
-export async function refuseManyScans(bytes: BytesOf): Promise<void> {
+export async function hasTooManyScans(bytes: BytesOf): Promise<boolean> {
   let scans = 0;
   for (let offset = 0; offset + 1 < bytes.size;) {
     const chunk = await bytes.at(offset, 131_072);
@@ -27,10 +26,10 @@ export async function refuseManyScans(bytes: BytesOf): Promise<void> {
       continue;
     }
     const marker = chunk[at + 1]!;
-    if (marker === EOI) return;
-    if (marker === SOS && ++scans > MOST_SCANS)
-      throw new Problem(422, `the picture has more than ${MOST_SCANS} scans; save it anew and send it again`);
+    if (marker === EOI) return false;
+    if (marker === SOS && ++scans > MOST_SCANS) return true;
     const length = await bytes.at(offset + at + 2, 2);
     offset += at + 2 + (length.length === 2 ? length.readUInt16BE() : 0);
   }
+  return false;
 }

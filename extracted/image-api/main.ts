@@ -15,7 +15,6 @@ import { createClean } from './clean.ts';
 import { createClients } from './clients.ts';
 import { configFrom, type Config } from './config.ts';
 import { followRequests } from './drain.ts';
-import { createExamine } from './examine.ts';
 import { openFiles } from './files.ts';
 import { askMirrored } from './mirrored.ts';
 import { openOwnStore } from './own-store.ts';
@@ -65,9 +64,6 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     keepAliveTimeout: 65_000,
   });
   const drain = followRequests(server);
-  const examine = createExamine();
-  // With any file: its thread begins now, and not while somebody waits.
-  await examine(import.meta.filename, 'gif');
   const bounded = createBounded(config.bounds);
   const registry = new Registry();
   const metrics = createPictureMetrics(registry);
@@ -89,7 +85,7 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     trustProxy,
     registry,
     metrics,
-    receive: createReceive({ incoming, examine }),
+    receive: createReceive({ incoming }),
     sessions,
     mirrored: config.mirroredSql === null ? undefined : askMirrored({ pool, sql: config.mirroredSql }),
     isReady: async () => !isDraining && (await isDatabaseUp()),

@@ -1,35 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream, mkdirSync, rm, type WriteStream } from 'node:fs';
+import { mkdirSync, rm } from 'node:fs';
 import { join } from 'node:path';
 import { Writable, finished } from 'node:stream';
+import { callbackify } from 'node:util';
 import type { StorageEngine } from 'multer';
 import { HEAD, kindOf } from './magic.ts';
 import { Problem } from './problem.ts';
+import { createReceiving, type Examined, type Receiving } from './receiving.ts';
 import type { Kind } from './wish.ts';
 
 /** What is known of a received file, beside what multer says. */
-export interface Seen {
+export interface Seen extends Examined {
   readonly kind: Kind;
 }
 
 /**
  * Storage of multer's on the disk: the first bytes must be a picture's, else none is written. Names are our own: the client's never reaches a disk. Makes the
- * folder.
+ * folder. What can not be written whole is gone before that is told.
  */
-export function pictureStorage(folder: string): StorageEngine {
+export function pictureStorage(folder: string, receive = createReceiving()): StorageEngine {
   mkdirSync(folder, { recursive: true });
   return {
     _handleFile(_request, { stream }, done) {
       const path = join(folder, randomUUID());
-      const file = new PictureFile(path);
+      const file = new PictureFile(receive(path));
       // No pipeline: that would end the parser's stream with our fault, and the parser would answer before what was written is gone.
       finished(stream, { writable: false }, (error) => void (error && file.destroy(error)));
       finished(file, (error) => {
-        if (!error) return done(null, { path, ...file.seen() });
-        // Of a file that could not be written whole nobody else takes care; it may be about to be opened still.
-        const remove = (): void => rm(path, { force: true }, () => done(error));
-        if (file.closed) remove();
-        else file.once('close', remove);
+        if (error) done(error);
+        else done(null, { path, ...file.seen() });
       });
       stream.pipe(file);
     },
@@ -40,68 +39,42 @@ export function pictureStorage(folder: string): StorageEngine {
 }
 
 const NO_PICTURE = 'send a JPEG, PNG, WebP, AVIF or GIF; what counts are the bytes, not the name';
-/** Bytes that are written at once: a write costs the loop more than it costs the disk. */
-const BATCH = 524_288;
 
 class PictureFile extends Writable {
-  readonly #path: string;
-  #file: WriteStream | null = null;
-  #batch: Buffer[] = [];
-  #held = 0;
+  readonly #file: Receiving;
   #size = 0;
   #head: Buffer = Buffer.alloc(0);
   #kind: Kind | null = null;
+  #examined: Examined | null = null;
 
-  constructor(path: string) {
-    super({ highWaterMark: BATCH });
-    this.#path = path;
+  constructor(file: Receiving) {
+    super();
+    this.#file = file;
   }
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#batch.push(chunk);
-    this.#held += chunk.length;
     this.#size += chunk.length;
     if (this.#kind === null) {
       this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD)]);
       if (this.#head.length >= HEAD && !this.#judge()) return done(new Problem(415, NO_PICTURE));
     }
-    if (this.#held < BATCH) done();
-    else this.#flush(done);
+    this.#file.write(chunk, done);
   }
   override _final(done: (error?: Error | null) => void): void {
     if (this.#kind === null && !this.#judge()) return done(new Problem(415, NO_PICTURE));
-    this.#flush((error) => {
-      if (error) done(error);
-      else this.#file!.end(done);
+    callbackify(() => this.#file.end(this.#kind!))((error, examined) => {
+      this.#examined = examined;
+      done(error);
     });
   }
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    const file = this.#file;
-    if (!file || file.closed) return done(error);
-    file.once('close', () => done(error));
-    file.destroy();
-  }
-  #flush(done: (error?: Error | null) => void): void {
-    const file = (this.#file ??= this.#open());
-    const last = this.#batch.pop();
-    if (!last) return done();
-    file.cork();
-    for (const chunk of this.#batch) file.write(chunk);
-    file.write(last, done);
-    file.uncork();
-    this.#batch = [];
-    this.#held = 0;
-  }
-  #open(): WriteStream {
-    const file = createWriteStream(this.#path, { flags: 'wx', highWaterMark: BATCH });
-    // Told by the callbacks of its writes.
-    file.on('error', () => undefined);
-    return file;
+    // Without an error too: what was ended is the caller's, and nothing is dropped then.
+    callbackify(() => this.#file.drop())((failure) => done(error ?? failure));
   }
   #judge(): boolean {
     this.#kind = kindOf(this.#head);
     return this.#kind !== null;
   }
   seen(): Seen & { size: number } {
-    return { kind: this.#kind!, size: this.#size };
+    return { kind: this.#kind!, size: this.#size, ...this.#examined! };
   }
 }

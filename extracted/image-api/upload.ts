@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
-import { createExamine, type Examine, type Examined } from './examine.ts';
 import { Problem } from './problem.ts';
 import { pictureStorage, type Seen } from './storage.ts';
 
@@ -10,12 +9,10 @@ export interface UploadOptions {
   readonly incoming: string;
   /** Bytes of a picture. Default 25 MiB. */
   readonly maxBytes?: number;
-  /** Default: in a thread of its own. */
-  readonly examine?: Examine;
 }
 
 /** One received picture; its file is gone when `receive` has returned. */
-export interface Received extends Seen, Examined {
+export interface Received extends Seen {
   readonly path: string;
   readonly size: number;
   readonly alt: string;
@@ -34,11 +31,7 @@ const AROUND = 65_536;
 const WANTED = 'send one picture in the field image and, if you like, a text in alt';
 
 /** Takes one picture (field `image`) and its description (`alt`) out of a form. Throws 400 for every other form, 413 for too many bytes. */
-export function createReceive({
-  incoming,
-  maxBytes = 25 * 2 ** 20,
-  examine = createExamine(),
-}: UploadOptions): Receive {
+export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
   const parse = multer({
     storage: pictureStorage(incoming),
     limits: {
@@ -78,9 +71,9 @@ export function createReceive({
       if (!request.file) throw new Problem(400, `there is no picture: ${WANTED}`);
       const { alt = '', ...others } = { ...(request.body as Record<string, unknown>) };
       for (const name of Object.keys(others)) throw new Problem(400, `${name} is no field: ${WANTED}`);
-      const { path, size, kind } = request.file as Express.Multer.File & Seen;
-      const line = readAlt(alt);
-      return await keep({ path, size, kind, alt: line, ...(await examine(path, kind)) });
+      const { path, size, kind, sha256, walked, hasTooManyScans } = request.file as Express.Multer.File &
+        Seen;
+      return await keep({ path, size, kind, sha256, walked, hasTooManyScans, alt: readAlt(alt) });
     } finally {
       await discard();
     }

@@ -1,6 +1,6 @@
 import { generator } from '../move/random.ts';
 
-const BOUNDARY = 'b0undary';
+const BOUNDARY = '----WebKitFormBoundary7MA4YWxkTrZu0gW9';
 
 /** A form's part, its name and file name as they are. */
 export function part(headers: string, bytes: Buffer | string): Buffer {

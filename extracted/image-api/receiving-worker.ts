@@ -1,0 +1,126 @@
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, fstatSync, fsync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { parentPort } from 'node:worker_threads';
+import { bytesOf, WINDOW, type BytesOf } from './bytes-of.ts';
+import { jpegParts } from './jpeg-parts.ts';
+import { hasTooManyScans } from './jpeg-scans.ts';
+import type { Walk, Walked } from './parts.ts';
+import { pngParts } from './png-parts.ts';
+import { Problem } from './problem.ts';
+import { SLOT, type Examined, type Order, type Report } from './receiving.ts';
+import { webpParts } from './webp-parts.ts';
+import type { Kind } from './wish.ts';
+
+interface File {
+  readonly path: string;
+  readonly memory: SharedArrayBuffer;
+  readonly descriptor: number;
+  readonly hash: Hash;
+  isEnding: boolean;
+  isDropped: boolean;
+}
+
+/** Kinds whose container is known here. */
+const WALKS: Partial<Record<Kind, Walk>> = { jpeg: jpegParts, png: pngParts, webp: webpParts };
+const files = new Map<number, File>();
+/** What the walk of one file has in memory; they take turns, as no walk lets go of the thread. */
+const window = Buffer.alloc(WINDOW);
+const synced = promisify(fsync);
+
+const tell = (report: Report): void => parentPort!.postMessage(report);
+
+// Reads and writes are synchronous: the pool that others wait for is full of pictures being made, and here nobody else waits.
+parentPort!.on('message', (order: Order) => {
+  const { number } = order;
+  try {
+    obey(order);
+  } catch (error) {
+    fail(number, error);
+  }
+});
+
+function obey(order: Order): void {
+  const { number } = order;
+  if (order.what === 'begin') {
+    const { path, memory } = order;
+    const descriptor = openSync(path, 'wx+');
+    const hash = createHash('sha256');
+    files.set(number, { path, memory, descriptor, hash, isEnding: false, isDropped: false });
+    return;
+  }
+  const file = files.get(number);
+  // It has ended or failed, and that was told.
+  if (!file) return;
+  switch (order.what) {
+    case 'write': {
+      const bytes = Buffer.from(file.memory, order.slot * SLOT, order.length);
+      for (let done = 0; done < bytes.length;) done += writeSync(file.descriptor, bytes, done);
+      file.hash.update(bytes);
+      return tell({ number, what: 'written', slot: order.slot });
+    }
+    case 'end':
+      file.isEnding = true;
+      return void end(number, file, order.kind);
+    case 'drop':
+      file.isDropped = true;
+      // Nobody closes a file that is being synced.
+      if (!file.isEnding) drop(number);
+  }
+}
+
+async function end(number: number, file: File, kind: Kind): Promise<void> {
+  try {
+    const [examined] = await Promise.all([examine(file, kind), synced(file.descriptor)]);
+    if (file.isDropped) return drop(number);
+    files.delete(number);
+    closeSync(file.descriptor);
+    tell({ number, what: 'ended', examined });
+  } catch (error) {
+    fail(number, error);
+  }
+}
+
+function drop(number: number): void {
+  remove(number);
+  tell({ number, what: 'dropped' });
+}
+
+function fail(number: number, error: unknown): void {
+  // What it was is told; that nothing is left of it can only be tried.
+  try {
+    remove(number);
+  } catch {}
+  const { message, code } = error as NodeJS.ErrnoException;
+  tell({ number, what: 'failed', message, code });
+}
+
+function remove(number: number): void {
+  const file = files.get(number);
+  if (!file) return;
+  files.delete(number);
+  closeSync(file.descriptor);
+  rmSync(file.path, { force: true });
+}
+
+async function examine({ descriptor, hash }: File, kind: Kind): Promise<Examined> {
+  const { size } = fstatSync(descriptor);
+  const bytes = (): BytesOf => bytesOf((...at) => readSync(descriptor, ...at), size, window);
+  const walked = await walk(bytes(), kind);
+  // One scan was seen by the walk; all others are counted before a decoder sees them.
+  const isCounted = kind === 'jpeg' && (walked === null || walked === 'damaged' || walked.proof === 'all');
+  return {
+    sha256: hash.digest('hex'),
+    walked,
+    hasTooManyScans: isCounted && (await hasTooManyScans(bytes())),
+  };
+}
+
+async function walk(bytes: BytesOf, kind: Kind): Promise<Walked | 'damaged' | null> {
+  try {
+    return (await WALKS[kind]?.(bytes)) ?? null;
+  } catch (error) {
+    if (error instanceof Problem) return 'damaged';
+    throw error;
+  }
+}
