@@ -5,6 +5,7 @@ import { Changed } from './changed.ts';
 import { cancel } from './finish.ts';
 import { Refused } from './handover.ts';
 import { nextPhase } from './phase.ts';
+import { countBacklog } from './progress.ts';
 import { rampTo } from './ramp.ts';
 import { readRecord } from './record.ts';
 import { run } from './run.ts';
@@ -147,6 +148,10 @@ describe('the phases of a move', () => {
       stop = new AbortController();
       done = run(again, { signal: stop.signal });
       await ramping(again);
+      // A verification takes rows that are still to be sent for what they are: no difference.
+      const waiting = (): Promise<number[]> =>
+        Promise.all([again.from, again.to].map((side) => countBacklog(again.description, side, 1)));
+      await until(async () => (await waiting()).every((rows) => rows === 0), 'all rows to be sent', 20_000);
       stop.abort();
       await done;
       assert.deepEqual(await test.rows('young'), await test.rows('old'));

@@ -54,7 +54,7 @@ describe('the etcd client, on three real members', function () {
   });
 
   it('keeps a key as long as its lease', async () => {
-    const lease = await etcd.grant(1);
+    const lease = await etcd.grant(3);
     await etcd.put('l', 'x', lease);
     assert.ok((await etcd.keepAlive(lease)) > 0);
     await until(async () => (await etcd.range('l')).keys.length === 0, 'the lease to end');
@@ -67,7 +67,7 @@ describe('the etcd client, on three real members', function () {
   });
 
   it('says who did not answer what, when nobody does', async () => {
-    const nobody = createEtcd({ urls: ['http://127.0.0.1:1', 'http://127.0.0.1:2'], deadline: 200 });
+    const nobody = createEtcd({ urls: ['http://127.0.0.1:1', 'http://127.0.0.1:2'], deadline: 2000 });
     await assert.rejects(nobody.put('a', 'b'), (error: EtcdError) => {
       assert.equal(error.kind, 'unanswered');
       assert.match(

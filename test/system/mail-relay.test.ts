@@ -241,8 +241,7 @@ describe('the mail queue with a broker', () => {
     assert.match(await (await get('/metrics'))!.text(), /^relay_waiting_jobs 0$/m);
     const wrong = relay({ AMQP_URL: 'http://user:secret@127.0.0.1' });
     relays.push(wrong);
-    await until(() => wrong.child.exitCode !== null, 'it to end');
-    assert.equal(wrong.child.exitCode, 2);
+    assert.equal(await wrong.ended, 2);
     assert.match(wrong.output(), /AMQP_URL is not a URL like amqp:/);
     assert.doesNotMatch(wrong.output(), /secret/);
   });
