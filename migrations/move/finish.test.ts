@@ -22,7 +22,8 @@ describe('the table of phases', () => {
   });
 });
 
-describe('the phases of a move', () => {
+describe('the phases of a move', function () {
+  this.timeout(60_000);
   let test: TestMove;
   const runs: { stop: AbortController; done: Promise<void> }[] = [];
   afterEach(async () => {
@@ -135,7 +136,7 @@ describe('the phases of a move', () => {
         20_000,
       );
     await ramping(test.move);
-    await rampTo(test.move, 50);
+    await rampTo(test.move, 10);
     stop.abort();
     await done;
     // No row of these was written, so nothing has marked them.

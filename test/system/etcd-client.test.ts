@@ -129,7 +129,7 @@ describe('the etcd client, on three real members', function () {
         heard.map(({ key, value }) => key + value),
         ['f/a1'],
       );
-      await until(() => contact === null, 'contact again', 2000);
+      await until(() => contact === null, 'contact again');
     } finally {
       cluster.signal(0, 'SIGCONT');
       watch.close();
@@ -164,10 +164,10 @@ describe('the etcd client, on three real members', function () {
     const contacts: (string | null)[] = [];
     const watch = await follow('g/', () => {}, contacts);
     await Promise.all([0, 1, 2].map((member) => cluster.kill(member)));
-    await until(() => contacts.length === 2, 'the loss', 3000);
+    await until(() => contacts.length >= 2, 'the loss');
     assert.match(contacts[1]!, /^http:\/\/127\.0\.0\.1:\d+: /);
     await Promise.all([0, 1, 2].map((member) => cluster.start(member)));
-    await until(() => contacts.length === 3, 'the return', 5000);
+    await until(() => contacts.length >= 3, 'the return');
     assert.equal(contacts[2], null);
     watch.close();
   });
