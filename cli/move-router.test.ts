@@ -56,7 +56,7 @@ describe('strangler move and the router', function () {
       [join(import.meta.dirname, 'main.ts'), ...args('run', 'things', '--admin', admin)],
       { env: env(token), cwd: router.dir, stdio: ['ignore', 'ignore', 'pipe'] },
     );
-    exit = once(runner, 'exit');
+    exit = once(runner, 'close');
     runner.stderr!.on('data', (text) => (errors += String(text)));
   };
   const move = async (): Promise<MoveJson | null> => {

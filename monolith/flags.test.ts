@@ -68,8 +68,9 @@ describe('what the shop asks and tells the router', () => {
       url: router.url,
       token: appToken('secret', '/nowhere'),
       log,
-      timeout: 250,
-      pause: 200,
+      // Longer than a test takes; those that are about time say how long.
+      timeout: 10_000,
+      pause: 60_000,
       ...options,
     });
 

@@ -11,7 +11,8 @@ import { until } from '../test/support/until.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 
-describe('the shop as a process', () => {
+describe('the shop as a process', function () {
+  this.timeout(60_000);
   let shop: OpenMonolith;
   let dataDir: string;
   const children: ChildProcess[] = [];
@@ -44,7 +45,11 @@ describe('the shop as a process', () => {
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    return { child, output: () => output, exit: once(child, 'exit').then(([code]) => code as number | null) };
+    return {
+      child,
+      output: () => output,
+      exit: once(child, 'close').then(([code]) => code as number | null),
+    };
   }
   async function serving(
     env: Record<string, string> = {},
@@ -59,6 +64,7 @@ describe('the shop as a process', () => {
           () => false,
         ),
       () => `the shop to be ready; it says ${started.output()}`,
+      25_000,
     );
     return { ...started, url };
   }

@@ -112,11 +112,12 @@ describe('make up', function () {
             () => false,
           ),
         `${entry} to come back`,
+        60_000,
       );
     }
     pids.push(...descendantsOf(up.pid!));
     kill(-up.pid!, 'SIGINT');
-    assert.deepEqual(await once(up, 'exit'), [0, null], output);
+    assert.deepEqual(await once(up, 'close'), [0, null], output);
     await gone(pids);
     assert.match(output, /stopping/);
   });
@@ -176,10 +177,10 @@ describe('make up', function () {
 
   it('can be stopped while it is still coming up', async () => {
     const up = startUp();
-    await until(() => output.includes('starting monolith'), 'the monolith to be started');
+    await until(() => output.includes('starting monolith'), 'the monolith to be started', 60_000);
     const pids = descendantsOf(up.pid!);
     up.kill('SIGTERM');
-    assert.deepEqual(await once(up, 'exit'), [0, null], output);
+    assert.deepEqual(await once(up, 'close'), [0, null], output);
     await gone(pids);
   });
 
@@ -188,14 +189,14 @@ describe('make up', function () {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const up = startUp({ IMAGE_API_PORT: String(port) });
-    assert.deepEqual(await once(up, 'exit'), [1, null]);
+    assert.deepEqual(await once(up, 'close'), [1, null]);
     assert.match(output, new RegExp(`port ${port} is in use by another program.*IMAGE_API_PORT`));
     server.close();
   });
 
   it('says which service does not come up, and ends', async () => {
     const up = startUp({ LOG_LEVEL: 'nonsense' });
-    assert.deepEqual(await once(up, 'exit'), [1, null], output);
+    assert.deepEqual(await once(up, 'close'), [1, null], output);
     assert.match(output, /monolith ended 3 times; what it said stands above/);
   });
 });

@@ -3,7 +3,6 @@ import type pg from 'pg';
 import { PgBoss } from 'pg-boss';
 import { migrate } from '../../migrations/migrate.ts';
 import { testDatabase, testPool, type TestDatabase } from '../../test/support/postgres.ts';
-import { until } from '../../test/support/until.ts';
 import { openInbox, type Inbox } from './inbox.ts';
 
 describe('the inbox', () => {
@@ -45,23 +44,17 @@ describe('the inbox', () => {
   });
 
   it('lets one at a mail at a time', async () => {
-    let end = (): void => {};
+    const begun = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
     const first = inbox.once('<1@x>', true, async () => {
-      await new Promise<void>((over) => (end = over));
+      begun.resolve();
+      await held.promise;
       return sent();
     });
-    await until(
-      async () =>
-        (
-          await owner.query(
-            `SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()`,
-          )
-        ).rowCount === 1,
-      'the first to be at it',
-    );
+    await begun.promise;
     assert.equal(await inbox.once('<1@x>', true, sent), 'busy');
     assert.equal(await inbox.once('<2@x>', true, sent), 'done');
-    end();
+    held.resolve();
     assert.equal(await first, 'done');
     assert.equal(await inbox.once('<1@x>', true, sent), 'sent');
   });

@@ -171,7 +171,7 @@ describe('the blob folder that is addressed by content', () => {
         const sha256 = await place(`picture ${n}`);
         rows.add(sha256);
         // It may just be aside, and on its way back.
-        await until(() => existsSync(blobs.pathOf(sha256)), `blob ${n} in round ${round}`, 2000);
+        await until(() => existsSync(blobs.pathOf(sha256)), `blob ${n} in round ${round}`);
         rows.delete(sha256);
         // Its grace is over at once, so that it is collected while it is placed again.
         await utimes(blobs.pathOf(sha256), 0, 0).catch(() => undefined);

@@ -20,7 +20,8 @@ interface Run {
   url(): Promise<string>;
 }
 
-describe('the image-api as a process', () => {
+describe('the image-api as a process', function () {
+  this.timeout(60_000);
   let sides: ImageSides;
   let dir: string;
   const runs: Run[] = [];
@@ -48,7 +49,7 @@ describe('the image-api as a process', () => {
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const exited = once(child, 'exit').then(([code]) => code as number | null);
+    const exited = once(child, 'close').then(([code]) => code as number | null);
     const port = (): string | undefined => /"port":(\d+),"msg":"the image-api serves"/.exec(output)?.[1];
     const started: Run = {
       child,
@@ -58,6 +59,7 @@ describe('the image-api as a process', () => {
         await until(
           () => port() !== undefined,
           () => `the service to start; it says ${output}`,
+          25_000,
         );
         return `http://127.0.0.1:${port()}`;
       },
@@ -71,14 +73,18 @@ describe('the image-api as a process', () => {
     const base = await url();
     for (const path of ['/livez', '/readyz', '/products/1/images', '/images/1?w=1', '/images/x'])
       await (await fetch(base + path)).arrayBuffer();
-    const metrics = await (await fetch(`${base}/metrics`)).text();
+    // It counts when its answer has gone out, which may be a moment after we have it.
+    let metrics = '';
     for (const line of [
       'image_api_requests_total{method="GET",route="/livez",status="200"} 1',
       'image_api_requests_total{method="GET",route="/readyz",status="200"} 1',
       'image_api_requests_total{method="GET",route="/products/:product/images",status="200"} 1',
       'image_api_requests_total{method="GET",route="/images/:id",status="404"} 2',
     ])
-      assert.ok(metrics.includes(line), `${line} in ${metrics}`);
+      await until(
+        async () => (metrics = await (await fetch(`${base}/metrics`)).text()).includes(line),
+        () => `${line} in ${metrics}`,
+      );
     child.kill('SIGTERM');
     assert.equal(await exited, 0);
   });

@@ -142,6 +142,7 @@ describe('renditions over HTTP', function () {
       1,
     );
     assert.equal(await count('image_api_resize_seconds_count{format="jpeg"}'), 1);
+    await until(async () => (await count(served('shared'))) >= 199, 'the answers to be counted');
     assert.deepEqual(await Promise.all(['miss', 'shared'].map((name) => count(served(name)))), [1, 199]);
   });
 

@@ -97,11 +97,11 @@ describe('failures', () => {
 
   it('the total never exceeds the time of the route', async () => {
     serve = () => undefined;
-    plan = { ...plan, responseTimeout: 400 };
+    plan = { ...plan, responseTimeout: 1000 };
     bed.dataPath.setUpstreams([upstreamAt('service', service.url), upstreamAt('monolith', service.url)]);
     const started = Date.now();
     assert.match(await ask(), / 504 /);
-    assert.ok(Date.now() - started < 700, `${Date.now() - started} ms`);
+    assert.ok(Date.now() - started < 1900, `${Date.now() - started} ms`);
     assert.equal(service.connections, 2);
   });
 
@@ -141,10 +141,8 @@ describe('failures', () => {
     const client = connect(bed.listening.port, '127.0.0.1');
     client.write(GET);
     await until(() => service.sockets.size === 1, 'the service is asked');
-    const started = Date.now();
     client.destroy();
     await until(() => service.sockets.size === 0, 'the connection is closed');
-    assert.ok(Date.now() - started < 200);
     assert.equal(bed.dataPath.instances()[0]!.instances[0]!.failures, 0);
     assert.deepEqual([last().aborted, last().own], [true, null]);
   });
@@ -174,9 +172,8 @@ describe('failures', () => {
     const held = connect(bed.listening.port, '127.0.0.1');
     held.write(GET);
     await until(() => bed.dataPath.instances()[0]!.inFlight === 1, 'one is under way');
-    const started = Date.now();
     assert.match(await ask(), /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n/);
-    assert.ok(Date.now() - started < 50);
+    assert.equal(bed.dataPath.instances()[0]!.inFlight, 1, 'it did not wait for the one under way');
     held.destroy();
   });
 });

@@ -96,7 +96,7 @@ describe('the service with its pictures in a bucket', () => {
     await once(client, 'readable');
     assert.equal(s3.abandoned(), before, 'it is in the middle: nobody has read that much');
     client.destroy();
-    await until(() => s3.abandoned() === before + 1, 'the bucket to be left', 2000);
+    await until(() => s3.abandoned() === before + 1, 'the bucket to be left');
     assert.deepEqual(own.errors, []);
   });
 
@@ -120,7 +120,7 @@ describe('the service with its pictures in a bucket', () => {
     try {
       const location = (await upload(56)).headers.get('location')!;
       const port = (): string | undefined => /"port":(\d+)/.exec(output)?.[1];
-      await until(() => port() !== undefined, 'the service to start');
+      await until(() => port() !== undefined, 'the service to start', 25_000);
       const url = `http://127.0.0.1:${port()}${location}`;
       assert.equal((await fetch(url, { headers: { range: 'bytes=1-3' } })).status, 206);
       s3.trouble = () => 'away';

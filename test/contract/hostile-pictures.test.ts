@@ -3,7 +3,7 @@ import { openImageSides, type ImageSides } from '../support/image-sides.ts';
 
 /** Short, and of one kind of data; test/long has all of it. */
 describe('what strangers send to the image-api as a process', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let sides: ImageSides;
   before(async () => {
     sides = await openImageSides();

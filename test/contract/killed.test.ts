@@ -45,7 +45,7 @@ describe('images of a process that is killed', function () {
         ({ ok }) => ok,
         () => false,
       );
-    await until(isReady, () => `${entry} to be ready; it says ${output}`);
+    await until(isReady, () => `${entry} to be ready; it says ${output}`, 25_000);
     return url;
   }
 

@@ -14,7 +14,9 @@ import { picturesMove, type PicturesMove } from '../support/pictures-move.ts';
 import { S3_CREDENTIALS, startS3, type S3Server } from '../support/s3-server.ts';
 import { until } from '../support/until.ts';
 
-describe('the pictures’ move to a bucket', () => {
+describe('the pictures’ move to a bucket', function () {
+  // All homes go over, a thousand handovers, some of them more than once.
+  this.timeout(120_000);
   let s3: S3Server;
   let test: PicturesMove;
   let runs: Promise<void>;

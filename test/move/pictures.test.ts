@@ -14,7 +14,9 @@ import images from '../../migrations/moves/images.ts';
 import { picturesMove, type PicturesMove } from '../support/pictures-move.ts';
 import { until } from '../support/until.ts';
 
-describe('the pictures’ move', () => {
+describe('the pictures’ move', function () {
+  // All homes go over, a thousand handovers, some of them more than once.
+  this.timeout(120_000);
   let test: PicturesMove;
   let runs: Promise<void>;
   let stop: AbortController;

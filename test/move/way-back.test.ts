@@ -12,7 +12,9 @@ import { picturesMove, type PicturesMove } from '../support/pictures-move.ts';
 import { until } from '../support/until.ts';
 
 /** From wherever a move is, the old side has every acknowledged write after `reverse`, files included, and the way forward stays open. */
-describe('the way back', () => {
+describe('the way back', function () {
+  // All homes go over, a thousand handovers, some of them more than once.
+  this.timeout(120_000);
   let test: PicturesMove;
   let stop: AbortController;
   let runs: Promise<void>;

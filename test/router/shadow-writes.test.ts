@@ -32,7 +32,7 @@ const OF: Shadowed = {
     imageDistance: 0.1,
     inFlight: 16,
     again: 1,
-    timeouts: { connect: 1000, response: 1000, total: 2000 },
+    timeouts: { connect: 10_000, response: 10_000, total: 20_000 },
   },
 };
 
@@ -152,7 +152,8 @@ describe('shadowing on the data path', () => {
   });
 
   it('gives back all memory, be the client gone, the answer cut or the shadow silent', async () => {
-    await start({ ...OF, rules: { ...OF.rules, again: 0 } }, { limits: { firstAgain: 0 } });
+    const timeouts = { connect: 1000, response: 1000, total: 2000 };
+    await start({ ...OF, rules: { ...OF.rules, again: 0, timeouts } }, { limits: { firstAgain: 0 } });
     let turn = 0;
     monolith.handle = (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': 100 });

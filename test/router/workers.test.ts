@@ -114,7 +114,6 @@ describe('workers: 3', () => {
     await until(
       async () => (await workers()).every((worker) => worker.version === second),
       'every worker to serve the change',
-      2000,
     );
     for (let n = 0; n < 30; n++) assert.equal((await ask('/images/1', `key-${n}`)).side, 'image-api');
 

@@ -12,7 +12,7 @@ describe('the shop while its pictures move', function () {
   before(async () => {
     shop = await startShop({ IMAGE_DATA: 'own' });
     cookie = await shop.login();
-    await until(async () => (await phase()) === 'ramp', 'all to be copied and verified');
+    await until(async () => (await phase()) === 'ramp', 'all to be copied and verified', 60_000);
   });
   after(async () => {
     if (shop) assert.equal(await shop.stop(), 0);

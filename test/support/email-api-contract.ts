@@ -10,8 +10,8 @@ export function emailApiContract(openSetting: () => Promise<ServiceUnderTest>): 
     const service = start();
     await setting().send(mailJob(1), mailJob(2), mailJob(1));
     await until(
-      async () => (await counted(service, 'repeated')) === 1,
-      () => `a repetition; ${service.output()}`,
+      async () => (await counted(service, 'repeated')) === 1 && (await counted(service, 'sent')) === 2,
+      () => `both mails and a repetition; ${service.output()}`,
       20_000,
     );
     assert.deepEqual(ids().toSorted(), idsOf(1, 2));
@@ -100,6 +100,11 @@ export function emailApiContract(openSetting: () => Promise<ServiceUnderTest>): 
     );
     await until(() => ids().length === 1, 'the one that is right');
     assert.deepEqual(ids(), idsOf(4));
+    // What became of a job is counted a moment before the queue has it.
+    await until(
+      async () => /email_api_dead_letters 3/.test(await service.metrics()),
+      'the queue to have them',
+    );
     const { output } = await command('list', '--json');
     const errors = (JSON.parse(output) as { id: string; error: string; attempts: number }[])
       .toSorted((left, right) => left.id.localeCompare(right.id))

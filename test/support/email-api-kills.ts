@@ -93,6 +93,7 @@ export function emailApiKills(
       () => `its end; ${service.output()}`,
       40_000,
     );
+    await until(async () => /email_api_dead_letters 1/.test(await service.metrics()), 'the queue to have it');
     await until(
       () => new Set(ids()).size === 3,
       () => `the others; ${service.output()}`,

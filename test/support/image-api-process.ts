@@ -74,6 +74,7 @@ export async function startImageApi(
         () => false,
       ),
     () => `the service to start; it says ${output}`,
+    25_000,
   );
   return {
     url,

@@ -10,7 +10,9 @@ export interface Relay {
   readonly child: ChildProcess;
   /** What it wrote so far. */
   output(): string;
-  /** Sends a signal, resolves with the exit code when it has ended. */
+  /** The exit code, when it has ended and all it wrote is there. */
+  readonly ended: Promise<number | null>;
+  /** Sends a signal, resolves as `ended`. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
@@ -24,14 +26,14 @@ export function startRelay(databaseUrl: string, amqpUrl: string, env: NodeJS.Pro
   let output = '';
   for (const stream of [child.stdout!, child.stderr!])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = once(child, 'close').then(([code]) => code as number | null);
   return {
     child,
     output: () => output,
-    async end(signal) {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-      const exited = once(child, 'exit') as Promise<[number | null]>;
+    ended,
+    end(signal) {
       child.kill(signal);
-      return (await exited)[0];
+      return ended;
     },
   };
 }

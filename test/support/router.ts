@@ -66,7 +66,8 @@ export async function startRouter(options: {
       const entry = JSON.parse(line) as { msg?: string; url: string; admin: string };
       if (entry.msg === 'the router serves') done(entry);
     });
-    void exited.then(([code]) => fail(new Error(`the router exited with ${code}: ${errors}`)));
+    // Not at its exit: what it said last may still be on its way.
+    child.once('close', (code) => fail(new Error(`the router exited with ${code}: ${errors}`)));
   });
   const { url, admin: adminUrl } = await started;
   const token = env['STRANGLER_ADMIN_TOKEN'] ?? readFileSync(join(dir, '.data/admin-token'), 'utf8').trim();

@@ -37,9 +37,14 @@ describe('the queue at a broker', function () {
       await connection.close().catch(() => undefined);
     }
   }
-  const sendRaw = (...contents: (string | object)[]): Promise<void> =>
+  const isDeclared = (): Promise<boolean> =>
     withChannel(async (channel) => {
       await declare(channel, RETRY_SECONDS);
+      return true;
+    });
+  const sendRaw = async (...contents: (string | object)[]): Promise<void> => {
+    await until(() => isDeclared().catch(() => false), 'the queues to be there', 30_000);
+    await withChannel(async (channel) => {
       for (const content of contents) {
         const text = typeof content === 'string' ? content : JSON.stringify(content);
         const { id } = content as { id?: string };
@@ -47,6 +52,7 @@ describe('the queue at a broker', function () {
       }
       await channel.waitForConfirms();
     });
+  };
   const purge = (): Promise<boolean> =>
     withChannel(async (channel) => {
       await declare(channel, RETRY_SECONDS);

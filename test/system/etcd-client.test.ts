@@ -54,7 +54,7 @@ describe('the etcd client, on three real members', function () {
   });
 
   it('keeps a key as long as its lease', async () => {
-    const lease = await etcd.grant(1);
+    const lease = await etcd.grant(3);
     await etcd.put('l', 'x', lease);
     assert.ok((await etcd.keepAlive(lease)) > 0);
     await until(async () => (await etcd.range('l')).keys.length === 0, 'the lease to end');
@@ -67,7 +67,7 @@ describe('the etcd client, on three real members', function () {
   });
 
   it('says who did not answer what, when nobody does', async () => {
-    const nobody = createEtcd({ urls: ['http://127.0.0.1:1', 'http://127.0.0.1:2'], deadline: 200 });
+    const nobody = createEtcd({ urls: ['http://127.0.0.1:1', 'http://127.0.0.1:2'], deadline: 2000 });
     await assert.rejects(nobody.put('a', 'b'), (error: EtcdError) => {
       assert.equal(error.kind, 'unanswered');
       assert.match(
@@ -129,7 +129,7 @@ describe('the etcd client, on three real members', function () {
         heard.map(({ key, value }) => key + value),
         ['f/a1'],
       );
-      await until(() => contact === null, 'contact again', 2000);
+      await until(() => contact === null, 'contact again');
     } finally {
       cluster.signal(0, 'SIGCONT');
       watch.close();
@@ -164,10 +164,10 @@ describe('the etcd client, on three real members', function () {
     const contacts: (string | null)[] = [];
     const watch = await follow('g/', () => {}, contacts);
     await Promise.all([0, 1, 2].map((member) => cluster.kill(member)));
-    await until(() => contacts.length === 2, 'the loss', 3000);
+    await until(() => contacts.length >= 2, 'the loss');
     assert.match(contacts[1]!, /^http:\/\/127\.0\.0\.1:\d+: /);
     await Promise.all([0, 1, 2].map((member) => cluster.start(member)));
-    await until(() => contacts.length === 3, 'the return', 5000);
+    await until(() => contacts.length >= 3, 'the return');
     assert.equal(contacts[2], null);
     watch.close();
   });

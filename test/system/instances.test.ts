@@ -229,13 +229,16 @@ features:
       await knows(all);
       const before = await urls();
       const [key, end] = ['/', '0'].map((last) => btoa(`strangler/services${last}`));
-      const reading = load();
+      // Each lists itself anew as soon as it looks, so they are held until the loss has been seen.
+      for (const { child } of all) child.kill('SIGSTOP');
       await fetch(`${etcd.urls[0]}/v3/kv/deleterange`, {
         method: 'POST',
         body: JSON.stringify({ key, range_end: end }),
       });
       await state('EMPTY');
       assert.deepEqual(await urls(), before);
+      const reading = load();
+      for (const { child } of all) child.kill('SIGCONT');
       await state('FRESH');
       await knows(all);
       const [, failures] = await reading.stop();

@@ -96,16 +96,17 @@ describe('the mail queue with a broker', () => {
   it('passes a job on within a tenth of a second', async () => {
     await enqueue(1);
     await empty();
-    const taken: number[] = [];
+    const taken: { look: number; job: number }[] = [];
     for (let each = 0; each < 20; each++) {
       const began = performance.now();
+      const look = await arrived().then(() => performance.now() - began);
       await enqueue(1);
       await until(async () => (await arrived()).length > 0, 'the job');
-      taken.push(performance.now() - began);
+      taken.push({ look, job: performance.now() - began - look });
     }
-    const median = taken.toSorted((a, b) => a - b)[10]!;
-    // What the test itself waits between two looks is in it.
-    assert.ok(median < 130, `median ${median} ms`);
+    const median = (of: 'look' | 'job'): number => taken.map((each) => each[of]).sort((a, b) => a - b)[10]!;
+    // What the test itself waits between two looks is in it; on a busy machine all takes longer, looks too.
+    assert.ok(median('job') < Math.max(130, 10 * median('look')), JSON.stringify(taken));
   });
 
   it('loses nothing when relays are killed in the middle, two at work', async function () {
@@ -241,8 +242,7 @@ describe('the mail queue with a broker', () => {
     assert.match(await (await get('/metrics'))!.text(), /^relay_waiting_jobs 0$/m);
     const wrong = relay({ AMQP_URL: 'http://user:secret@127.0.0.1' });
     relays.push(wrong);
-    await until(() => wrong.child.exitCode !== null, 'it to end');
-    assert.equal(wrong.child.exitCode, 2);
+    assert.equal(await wrong.ended, 2);
     assert.match(wrong.output(), /AMQP_URL is not a URL like amqp:/);
     assert.doesNotMatch(wrong.output(), /secret/);
   });

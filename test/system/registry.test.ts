@@ -35,7 +35,7 @@ for (const [service, { openRegistry, registrySettings, reachableUrl }] of Object
     async function post(path: string, body: object): Promise<Record<string, unknown>> {
       for (const url of etcd.urls)
         try {
-          const init = { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(500) };
+          const init = { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(2000) };
           const response = await fetch(`${url}/v3/${path}`, init);
           if (response.ok) return (await response.json()) as Record<string, unknown>;
         } catch {

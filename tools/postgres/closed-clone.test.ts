@@ -70,7 +70,7 @@ describe('the embedded Postgres in a clone below a folder that only its owner ma
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const url = new Promise<string>((done, fail) => {
       createInterface({ input: child.stdout }).once('line', done);
-      child.once('exit', (code) => fail(new Error(`the launcher exited with ${code}: ${said}`)));
+      child.once('close', (code) => fail(new Error(`the launcher exited with ${code}: ${said}`)));
     });
     return { child, url };
   }

@@ -31,7 +31,7 @@ describe('whose the pictures’ data is', () => {
   }
 
   it('is told by the databases, through a move and back', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     assert.deepEqual([await data(), await data('shared'), await data('own')], ['shared', 'shared', 'moving']);
     const folders = { blobDir: test.folders.legacy, ownBlobs: test.folders.own };
     await prepareOwnData('moving', test.urls.from, test.urls.to, folders);
