@@ -47,7 +47,12 @@ export async function earlier(db: pg.Pool | pg.PoolClient, claim: Claim): Promis
   const [known] = rows;
   if (!known) return null;
   if (known.fingerprint !== claim.fingerprint)
-    throw new Problem(422, 'this Idempotency-Key came with another upload before: use a new one for each');
+    throw new Problem(
+      422,
+      'this Idempotency-Key came with another upload before: use a new one for each',
+      {},
+      ['KEY_REUSED', 'The Idempotency-Key belongs to another upload'],
+    );
   return known.answer;
 }
 

@@ -1,14 +1,19 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 
+type Named = readonly [code: string, title: string];
+
 /** An answer that is an error (RFC 9457). The detail is written for the caller. */
 export class Problem extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
+  /** Where it is not the status's own. */
+  readonly named: Named | undefined;
+  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}, named?: Named) {
     super(detail);
     this.status = status;
     this.headers = headers;
+    this.named = named;
   }
 }
 
@@ -25,7 +30,7 @@ export function noSpace(): Problem {
 }
 
 /** Code and title of each status, as the shop words them: its clients know errors by them. */
-const NAMES: Readonly<Record<number, readonly [code: string, title: string]>> = {
+const NAMES: Readonly<Record<number, Named>> = {
   400: ['BAD_REQUEST', 'The request is not as expected'],
   401: ['UNAUTHENTICATED', 'Log in first'],
   403: ['FOREIGN_ORIGIN', 'This form was sent from another site'],
@@ -59,8 +64,8 @@ export function problems(log: Pick<Logger, 'error'>): ErrorRequestHandler {
     for (const name of ['etag', 'cache-control', 'content-disposition', 'vary', 'accept-ranges'])
       response.removeHeader(name);
     response.set({ 'cache-control': 'no-store', ...problem.headers });
-    const { status, message } = problem;
-    const [code, title] = NAMES[status] ?? ['ERROR', 'Error'];
+    const { status, message, named } = problem;
+    const [code, title] = named ?? NAMES[status] ?? ['ERROR', 'Error'];
     response
       .status(status)
       .type('application/problem+json')

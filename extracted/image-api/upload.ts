@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
 import { Problem } from './problem.ts';
@@ -57,7 +57,11 @@ export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptio
     });
     const discard = async (): Promise<void> => {
       const path = request.file?.path;
-      if (path) await rm(path, { force: true });
+      // Mostly it was taken away, so this looks for nothing first, as rm does.
+      if (path)
+        await unlink(path).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error;
+        });
     };
     try {
       await Promise.race([received, tooMuch(request, maxBytes + AROUND, tooLarge)]);

@@ -65,6 +65,7 @@ describe('uploads that are sent again (Idempotency-Key)', () => {
         ] as const) {
           const { status, json } = await send('once-only', width, alt);
           assert.equal(status, 422);
+          assert.equal(json['code'], 'KEY_REUSED');
           assert.match(String(json['detail']), /another upload/);
         }
       });

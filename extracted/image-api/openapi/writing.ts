@@ -38,7 +38,7 @@ export const addPicture: Part = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        'Chosen by the client for one upload. Sent again with the same key within 24 hours, it is answered as the first time and adds nothing; another upload with it is a 422.',
+        'Chosen by the client for one upload. Sent again with the same key within 24 hours, it is answered as the first time and adds nothing; another upload with it is a 422 with the code KEY_REUSED.',
       schema: { type: 'string', pattern: '^("[!#-\\[\\]-~]{1,255}"|[!#-~]{1,255})$' },
       example: '7c1f6a86-0a86-4f5c-a5a3-4d2a0a9c9a6e',
     },
