@@ -3,7 +3,8 @@ import type { FeatureJson, JournalJson, ParityJson } from '../../router/admin/pr
 import { RENDERED, useSeam } from '../support/seam.ts';
 
 for (const workers of [1, 2])
-  describe(`a seam, asked for with OpenFeature’s SDK (workers: ${workers})`, () => {
+  describe(`a seam, asked for with OpenFeature’s SDK (workers: ${workers})`, function () {
+    this.timeout(90_000);
     const bed = useSeam(workers);
 
     it('goes through its stages like any feature, each change in force when it is answered', async () => {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { end, load, start } from '../resilience/load.ts';
 import { CANARY, startRouter, startUpstream, type RouterProcess, type Upstream } from '../support/router.ts';
 import { parityOf, settled, shadowedConfig } from '../support/shadowed.ts';
+import { until } from '../support/until.ts';
 
 /** Memory of a process in MiB (proc_pid_status(5), VmRSS). */
 function resident(pid: number): number {
@@ -33,7 +34,8 @@ async function misbehaving(
 
 const HUGE = Buffer.alloc(10 * 2 ** 20, 'x');
 
-describe('a shadow that misbehaves', () => {
+describe('a shadow that misbehaves', function () {
+  this.timeout(60_000);
   let monolith: Upstream;
   let router: RouterProcess | undefined;
   let service: { server: Server; sockets: Set<Socket> } | undefined;
@@ -137,8 +139,11 @@ describe('a shadow that misbehaves', () => {
         : socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab'),
     );
     await serves(`http://127.0.0.1:${(service.server.address() as AddressInfo).port}`);
-    const { droppedBy } = await parityOf(router!);
-    assert.ok(droppedBy['protocol']! > 0, JSON.stringify(droppedBy));
+    let droppedBy: Record<string, number | undefined> = {};
+    await until(
+      async () => ((droppedBy = (await parityOf(router!)).droppedBy)['protocol'] ?? 0) > 0,
+      () => `what is no HTTP to be counted; there are ${JSON.stringify(droppedBy)}`,
+    );
     const metrics = await (await fetch(`${router!.adminUrl}/metrics`)).text();
     assert.match(metrics, /strangler_shadow_dropped_total\{feature="images",reason="protocol"\} \d+/);
   });

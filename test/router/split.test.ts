@@ -28,7 +28,8 @@ features:
       - { match: "POST /products/{product}/images", effect: write, maxBody: 1KiB }
 `;
 
-describe('the router between two upstreams', () => {
+describe('the router between two upstreams', function () {
+  this.timeout(60_000);
   let monolith: Upstream;
   let service: Upstream;
   let router: RouterProcess;

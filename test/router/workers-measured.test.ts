@@ -67,7 +67,7 @@ describe('control of workers', () => {
   it('adds up their parity, counters and evidence, and shows the mismatches of each', async () => {
     service.handle = (request, response) =>
       response.end(request.url!.endsWith('7') ? 'another one\n' : 'monolith\n');
-    await serve(CANARY(0, 'shadow'), '{ sample: 1, compare: bytes }');
+    await serve(CANARY(0, 'shadow'), '{ sample: 1, compare: bytes, inFlight: 256 }');
     const rounds = await askAll(60);
     const { counts, dropped, mismatches } = await settled(router, 60 * rounds);
     assert.deepEqual([counts.match, counts.mismatch, dropped], [54 * rounds, 6 * rounds, 0]);

@@ -6,7 +6,7 @@ import { until } from '../support/until.ts';
 
 /** The pictures' data moves into the service's own database and folder, while customers use the shop. */
 describe('the shop while its pictures move', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let shop: Shop;
   let cookie: string;
   before(async () => {
