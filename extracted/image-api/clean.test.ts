@@ -29,6 +29,12 @@ describe('uploads that are damaged', function () {
     ['a lossless WebP', 'webp', (picture) => picture.webp({ lossless: true })],
     ['a transparent WebP with EXIF', 'webp', (picture) => withPrivate(picture.ensureAlpha(0.5)).webp()],
     ['a WebP with EXIF', 'webp', (picture) => withPrivate(picture).webp()],
+    ['an AVIF', 'avif', (picture) => picture.avif({ effort: 0 })],
+    [
+      'a transparent AVIF with EXIF',
+      'avif',
+      (picture) => withPrivate(picture.ensureAlpha(0.5)).avif({ effort: 0 }),
+    ],
     ['a lossless WebP with EXIF', 'webp', (picture) => withPrivate(picture).webp({ lossless: true })],
   ] as const satisfies [string, Kind, (picture: Sharp) => Sharp][])
     it(`are stored only if all that is stored decodes: ${name}`, async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { avifParts } from './avif-parts.ts';
 import { bytesOf } from './bytes-of.ts';
 import type { Examined, Order, Report } from './examine.ts';
 import { jpegParts } from './jpeg-parts.ts';
@@ -11,7 +12,12 @@ import { webpParts } from './webp-parts.ts';
 import type { Kind } from './wish.ts';
 
 /** Kinds whose container is known here. */
-const WALKS: Partial<Record<Kind, Walk>> = { jpeg: jpegParts, png: pngParts, webp: webpParts };
+const WALKS: Partial<Record<Kind, Walk>> = {
+  jpeg: jpegParts,
+  png: pngParts,
+  webp: webpParts,
+  avif: avifParts,
+};
 const window = Buffer.alloc(2 ** 20);
 
 // Reads are synchronous: the pool that others wait for is full of pictures being made, and here nobody else waits.
