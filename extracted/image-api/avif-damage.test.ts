@@ -3,6 +3,8 @@ import sharp from 'sharp';
 import { drawing } from '../../test/contract/pictures.ts';
 import { avif, avifPieces, box, largeBox, number, type Piece } from '../../test/support/avif-bytes.ts';
 import { openCleaning, type Cleaning } from '../../test/support/cleaning.ts';
+import { avifParts } from './avif-parts.ts';
+import { bytesOf } from './bytes-of.ts';
 
 const MARK = 'PLANTED-SECRET';
 /** What is odd, and no damage. */
@@ -80,5 +82,22 @@ describe('AVIF that is damaged', function () {
       const isTaken = TAKEN.includes(what);
       assert.equal(typeof kept === 'object' ? 201 : kept, isTaken ? 201 : 422, what);
     }
+  });
+
+  it('can not be made to grow by extents that lie over each other', async () => {
+    const { pieces } = avifPieces(await (await drawing(160, 120)).avif().toBuffer());
+    const file = Buffer.from(avif({ pieces, references: [] }, { extent: 1 }));
+    const count = pieces[0]!.data.length;
+    // Each of them is made to be the whole file.
+    for (let n = 0, at = file.indexOf('iloc') + 18; n < count; n++, at += 8) {
+      file.writeUInt32BE(0, at);
+      file.writeUInt32BE(file.length, at + 4);
+    }
+    const walk = (bytes: Buffer): ReturnType<typeof avifParts> =>
+      avifParts(
+        bytesOf((window, offset, length, at) => bytes.copy(window, offset, at, at + length), bytes.length),
+      );
+    assert.equal(await walk(file), null);
+    assert.notEqual(await walk(avif({ pieces, references: [] }, { extent: 1 })), null);
   });
 });
