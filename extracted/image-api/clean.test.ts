@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { received } from '../../test/support/received.ts';
-import { createBounded } from './bounded.ts';
-import { createClean } from './clean.ts';
-import { Problem } from './problem.ts';
+import { openCleaning, type Cleaning } from '../../test/support/cleaning.ts';
 import type { Kind } from './wish.ts';
 
 /** Damaged pictures of each kind, and the seed they are made from. */
@@ -15,33 +9,9 @@ const SEED = 20;
 
 describe('uploads that are damaged', function () {
   this.timeout(60_000);
-  let folder: string;
-  const clean = createClean({ bounded: createBounded({ inWork: 2, waiting: 10, patience: 10_000 }) });
-  before(() => void (folder = mkdtempSync(join(tmpdir(), 'clean-'))));
-  after(() => rmSync(folder, { recursive: true, force: true }));
-
-  /** What would be stored of it; null when it is refused. */
-  const stored = async (bytes: Buffer, kind: Kind): Promise<Buffer | null> => {
-    const path = join(folder, 'received');
-    rmSync(path, { force: true });
-    const upload = await received(path, bytes, kind);
-    try {
-      return await clean(upload, async (cleaned) => {
-        copyFileSync(cleaned.path, join(folder, 'stored'));
-        return readFileSync(cleaned.path);
-      });
-    } catch (error) {
-      // 413: what was damaged is its size.
-      if (error instanceof Problem && [413, 422].includes(error.status)) return null;
-      throw error;
-    } finally {
-      assert.deepEqual(
-        readdirSync(folder).filter((name) => name !== 'received' && name !== 'stored'),
-        [],
-        'nothing else is left',
-      );
-    }
-  };
+  let cleaning: Cleaning;
+  before(() => void (cleaning = openCleaning()));
+  after(() => cleaning.close());
 
   const random = lehmer(SEED);
   const photo = (): Sharp => {
@@ -56,23 +26,40 @@ describe('uploads that are damaged', function () {
     ['a PNG', 'png', (picture) => picture.png()],
     ['an interlaced PNG', 'png', (picture) => picture.png({ progressive: true })],
     ['a WebP', 'webp', (picture) => picture.webp()],
+    ['a lossless WebP', 'webp', (picture) => picture.webp({ lossless: true })],
+    ['a transparent WebP with EXIF', 'webp', (picture) => withPrivate(picture.ensureAlpha(0.5)).webp()],
+    ['a WebP with EXIF', 'webp', (picture) => withPrivate(picture).webp()],
+    ['an AVIF', 'avif', (picture) => picture.avif({ effort: 0 })],
+    [
+      'a transparent AVIF with EXIF',
+      'avif',
+      (picture) => withPrivate(picture.ensureAlpha(0.5)).avif({ effort: 0 }),
+    ],
+    ['a lossless WebP with EXIF', 'webp', (picture) => withPrivate(picture).webp({ lossless: true })],
   ] as const satisfies [string, Kind, (picture: Sharp) => Sharp][])
     it(`are stored only if all that is stored decodes: ${name}`, async () => {
       const whole = await make(photo()).toBuffer();
       let refused = 0;
       for (let count = 0; count < DAMAGED; count++) {
         const bytes = damage(whole, random);
-        const kept = await stored(bytes, kind);
-        if (kept === null) refused++;
+        const kept = await cleaning.stored(bytes, kind);
+        // 413: what was damaged is its size.
+        if (typeof kept === 'number') refused++;
         else
-          await sharp(kept, { failOn: 'error' })
+          await sharp(kept.bytes, { failOn: 'error' })
             .raw()
-            .toBuffer()
+            .toBuffer({ resolveWithObject: true })
+            .then(({ info }) =>
+              assert.deepEqual([info.width, info.height], [kept.width, kept.height], `number ${count}`),
+            )
             .catch((error: Error) => assert.fail(`seed ${SEED}, number ${count}: ${error.message}`));
       }
       assert.ok(refused > DAMAGED / 20, `${refused} refused`);
     });
 });
+
+const withPrivate = (picture: Sharp): Sharp =>
+  picture.withExif({ IFD0: { Artist: 'Somebody' } }).withXmp('<x:xmpmeta xmlns:x="adobe:ns:meta/"/>');
 
 /** Bytes changed anywhere or near the beginning, the end cut off, a piece left out or put in. */
 function damage(whole: Buffer, random: (below: number) => number): Buffer {

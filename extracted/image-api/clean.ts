@@ -78,7 +78,7 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
     try {
       if (walked && !asIs) {
         const copied = await copy(path, walked.parts, made);
-        if (await isSound(made, header, walked))
+        if ((await looksLike(made, header)) && (await isSound(made, header, walked)))
           return await keep({ path: made, kind, width, height, ...copied });
       }
       // Here the first damage ends it, a warning does not: many cameras' files deserve one.
@@ -102,24 +102,47 @@ function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
   );
 }
 
+/** Whether a decoder finds in the file a picture as it found in the one that it was made of. */
+async function looksLike(path: string, { width, height, channels }: Metadata): Promise<boolean> {
+  const found = await sharp(path, { limitInputPixels: false })
+    .metadata()
+    .catch(() => null);
+  return (
+    found !== null &&
+    isPlain(found) &&
+    found.width === width &&
+    found.height === height &&
+    found.channels === channels
+  );
+}
+
 /** Pixels of a beginning: with a damaged table, that is where it shows. */
 const BEGINNING = 100_000;
 
-/** Decodes for the sake of faults, from the top to one line, and keeps no more than a pixel of it. */
+/** Pixels of a side of what is made for the sake of faults only. */
+const SHRUNK = 64;
+
+/** Decodes for the sake of faults, from the top to one line, and keeps next to nothing of it. */
 async function decodes(
   picture: Sharp,
   { width, height }: Metadata,
   proof: Walked['proof'],
 ): Promise<boolean> {
   const lines = proof === 'all' ? height : Math.min(height, Math.ceil(BEGINNING / width));
-  const last = picture.extract({ left: 0, top: lines - 1, width: 1, height: 1 }).raw();
-  return last.toBuffer().then(
-    () => true,
-    (error: Error) => {
-      if (/timeout/i.test(error.message)) throw tooLong();
-      return false;
-    },
-  );
+  const little =
+    proof === 'shrunk'
+      ? picture.resize(SHRUNK, SHRUNK, { fit: 'inside', withoutEnlargement: true })
+      : picture.extract({ left: 0, top: lines - 1, width: 1, height: 1 });
+  return little
+    .raw()
+    .toBuffer()
+    .then(
+      () => true,
+      (error: Error) => {
+        if (/timeout/i.test(error.message)) throw tooLong();
+        return false;
+      },
+    );
 }
 
 async function encode(

@@ -6,8 +6,11 @@ export type Parts = readonly (Span | Buffer)[];
 
 export interface Walked {
   readonly parts: Parts;
-  /** What has to be decoded to know that all decodes: everything, or only the beginning, where a decoder that has begun does not refuse the rest. */
-  readonly proof: 'all' | 'beginning';
+  /**
+   * What has to be decoded to know that all decodes: everything; everything while it is made small, where the decoder does that as it goes and needs a fraction of the
+   * memory; or only the beginning, where a decoder that has begun does not refuse the rest.
+   */
+  readonly proof: 'all' | 'shrunk' | 'beginning';
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, fsync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { parentPort } from 'node:worker_threads';
+import { avifParts } from './avif-parts.ts';
 import { bytesOf, WINDOW, type BytesOf } from './bytes-of.ts';
 import { jpegParts } from './jpeg-parts.ts';
 import { hasTooManyScans } from './jpeg-scans.ts';
@@ -22,7 +23,12 @@ interface File {
 }
 
 /** Kinds whose container is known here. */
-const WALKS: Partial<Record<Kind, Walk>> = { jpeg: jpegParts, png: pngParts, webp: webpParts };
+const WALKS: Partial<Record<Kind, Walk>> = {
+  jpeg: jpegParts,
+  png: pngParts,
+  webp: webpParts,
+  avif: avifParts,
+};
 const files = new Map<number, File>();
 /** What the walk of one file has in memory; they take turns, as no walk lets go of the thread. */
 const window = Buffer.alloc(WINDOW);
