@@ -50,13 +50,14 @@ export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
     original: (sha256) => fileOriginal(pathOf(sha256)),
     stage(sha256, staged) {
       const path = pathOf(sha256);
+      const stagedAt = Date.now();
       let isPlaced = false;
       return Promise.resolve({
         discard: async () => void (isPlaced || (await rm(staged, { force: true }))),
         async place() {
-          // Over an equal one, if there is: that makes it young in the same step, and whole again should its disk have spoilt it. Touched once more,
-          // as between staging and here lies all that a row may have had to wait for.
-          await utimes(staged, new Date(), new Date());
+          // Over an equal one, if there is: that makes it young in the same step, and whole again should its disk have spoilt it. Touched once more
+          // where a row had to wait for long.
+          if (Date.now() - stagedAt >= grace / 2) await utimes(staged, new Date(), new Date());
           let isNew = false;
           await rename(staged, path).catch(async (error: NodeJS.ErrnoException) => {
             if (error.code !== 'ENOENT') throw error;

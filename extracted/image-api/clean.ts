@@ -25,8 +25,10 @@ export interface CleanOptions {
 
 /** An upload as it is stored. */
 export interface Cleaned {
-  /** A synced file on the disk of what is on its way. Who stores it may take it away. */
+  /** A file on the disk of what is on its way. Who stores it may take it away. */
   readonly path: string;
+  /** Resolves when its bytes are on the disk; rejects when they can not be. */
+  readonly synced: Promise<void>;
   /** Of its bytes, in hexadecimal. */
   readonly sha256: string;
   readonly size: number;
@@ -72,19 +74,23 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
     if (received.hasTooManyScans)
       throw new Problem(422, `the picture has more than ${MOST_SCANS} scans; save it anew and send it again`);
     const asIs = walked !== null && isWhole(walked.parts, received.size);
-    if (asIs && (await isSound(path, header, walked)))
-      return keep({ path, sha256: received.sha256, size: received.size, kind, width, height });
+    if (asIs && (await isSound(path, header, walked))) {
+      const { sha256, size, synced } = received;
+      return keep({ path, synced, sha256, size, kind, width, height });
+    }
+    // What is made here is synced as it is made.
+    const synced = Promise.resolve();
     const made = join(dirname(path), randomUUID());
     try {
       if (walked && !asIs) {
         const copied = await copy(path, walked.parts, made);
         if ((await looksLike(made, header)) && (await isSound(made, header, walked)))
-          return await keep({ path: made, kind, width, height, ...copied });
+          return await keep({ path: made, synced, kind, width, height, ...copied });
       }
       // Here the first damage ends it, a warning does not: many cameras' files deserve one.
       const bytes = weightOf(header, { width, height, kind });
       const encoded = await bounded(() => encode(read(path, 'error'), kind, made, width * height), { bytes });
-      return await keep({ path: made, kind, ...encoded, ...(await digest(made)) });
+      return await keep({ path: made, synced, kind, ...encoded, ...(await digest(made)) });
     } finally {
       await rm(made, { force: true });
     }

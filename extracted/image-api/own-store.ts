@@ -69,7 +69,8 @@ export function openOwnStore({
           'retry-after': '2',
         });
     },
-    async add(product, { path, sha256, size, kind, width, height }, alt, claim) {
+    async add(product, { path, synced, sha256, size, kind, width, height }, alt, claim) {
+      await synced;
       const staged = await blobs.stage(sha256, path);
       try {
         const add = async (client: pg.PoolClient): Promise<Image> => {

@@ -70,18 +70,23 @@ function obey(order: Order): void {
       return void end(number, file, order.kind);
     case 'drop':
       file.isDropped = true;
-      // Nobody closes a file that is being synced.
       if (!file.isEnding) drop(number);
   }
 }
 
 async function end(number: number, file: File, kind: Kind): Promise<void> {
   try {
-    const [examined] = await Promise.all([examine(file, kind), synced(file.descriptor)]);
+    const onDisk = synced(file.descriptor);
+    try {
+      tell({ number, what: 'ended', examined: await examine(file, kind) });
+    } finally {
+      // Nobody closes a file that is being synced.
+      await onDisk;
+    }
     if (file.isDropped) return drop(number);
     files.delete(number);
     closeSync(file.descriptor);
-    tell({ number, what: 'ended', examined });
+    tell({ number, what: 'synced' });
   } catch (error) {
     fail(number, error);
   }

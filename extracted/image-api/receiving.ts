@@ -13,6 +13,12 @@ export interface Examined {
   readonly hasTooManyScans: boolean;
 }
 
+/** A file that has been received. */
+export interface Ended extends Examined {
+  /** Resolves when its bytes are on the disk, which takes as long as decoding some. Rejects with what the disk said; then the file is gone. */
+  readonly synced: Promise<void>;
+}
+
 /** A file on its way to the disk. */
 export interface Receiving {
   /**
@@ -20,8 +26,8 @@ export interface Receiving {
    * made when there is much of it, or at its end.
    */
   write(chunk: Buffer, done: (error?: Error | null) => void): void;
-  /** Resolves when all is on the disk, synced, and looked at. Rejects as `write`. */
-  end(kind: Kind): Promise<Examined>;
+  /** Resolves when all is written and looked at. Rejects as `write`. */
+  end(kind: Kind): Promise<Ended>;
   /** Removes what there is of a file that was not ended. */
   drop(): Promise<void>;
 }
@@ -42,6 +48,7 @@ export type Order = { readonly number: number } & (
 export type Report = { readonly number: number } & (
   | { readonly what: 'written'; readonly slot: 0 | 1 }
   | { readonly what: 'ended'; readonly examined: Examined }
+  | { readonly what: 'synced' }
   | { readonly what: 'dropped' }
   | { readonly what: 'failed'; readonly message: string; readonly code: string | undefined }
 );
@@ -109,11 +116,13 @@ class ReceivedFile implements Receiving {
   #slot: 0 | 1 = 0;
   #filled = 0;
   #isBegun = false;
+  #isEnded = false;
   #isOver = false;
   #failure: Error | null = null;
   /** What goes on when a slot is free, or the file has failed. */
   #goOn: (() => void) | null = null;
-  readonly #ended = Promise.withResolvers<Examined>();
+  readonly #ended = Promise.withResolvers<Ended>();
+  readonly #synced = Promise.withResolvers<void>();
   readonly #dropped = Promise.withResolvers<void>();
 
   constructor(path: string, memory: SharedArrayBuffer, thread: Thread) {
@@ -121,7 +130,7 @@ class ReceivedFile implements Receiving {
     this.#thread = thread;
     this.#slots = [Buffer.from(memory, 0, SLOT), Buffer.from(memory, SLOT, SLOT)];
     // Whoever waits for it hears of it; there may be nobody.
-    this.#ended.promise.catch(() => undefined);
+    for (const { promise } of [this.#ended, this.#synced]) promise.catch(() => undefined);
   }
 
   write(chunk: Buffer, done: (error?: Error | null) => void): void {
@@ -142,14 +151,14 @@ class ReceivedFile implements Receiving {
     take();
   }
 
-  end(kind: Kind): Promise<Examined> {
+  end(kind: Kind): Promise<Ended> {
     if (this.#filled > 0 || !this.#isBegun) this.#flush();
     if (!this.#failure) this.#thread.end(kind);
     return this.#ended.promise;
   }
 
   async drop(): Promise<void> {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isEnded) return;
     if (!this.#isBegun) return this.#close();
     this.#thread.drop();
     await this.#dropped.promise;
@@ -163,8 +172,11 @@ class ReceivedFile implements Receiving {
         this.#isBusy[report.slot] = false;
         return this.#wake();
       case 'ended':
+        this.#isEnded = true;
+        return this.#ended.resolve({ ...asSent(report.examined), synced: this.#synced.promise });
+      case 'synced':
         this.#close();
-        return this.#ended.resolve(asSent(report.examined));
+        return this.#synced.resolve();
       case 'dropped':
         return this.fail(new Error('the file was given up'));
       case 'failed':
@@ -178,6 +190,7 @@ class ReceivedFile implements Receiving {
     this.#failure = error;
     this.#close();
     this.#ended.reject(error);
+    this.#synced.reject(error);
     this.#wake();
   }
 

@@ -6,11 +6,11 @@ import { callbackify } from 'node:util';
 import type { StorageEngine } from 'multer';
 import { HEAD, kindOf } from './magic.ts';
 import { Problem } from './problem.ts';
-import { createReceiving, type Examined, type Receiving } from './receiving.ts';
+import { createReceiving, type Ended, type Receiving } from './receiving.ts';
 import type { Kind } from './wish.ts';
 
 /** What is known of a received file, beside what multer says. */
-export interface Seen extends Examined {
+export interface Seen extends Ended {
   readonly kind: Kind;
 }
 
@@ -45,7 +45,7 @@ class PictureFile extends Writable {
   #size = 0;
   #head: Buffer = Buffer.alloc(0);
   #kind: Kind | null = null;
-  #examined: Examined | null = null;
+  #ended: Ended | null = null;
 
   constructor(file: Receiving) {
     super();
@@ -61,8 +61,8 @@ class PictureFile extends Writable {
   }
   override _final(done: (error?: Error | null) => void): void {
     if (this.#kind === null && !this.#judge()) return done(new Problem(415, NO_PICTURE));
-    callbackify(() => this.#file.end(this.#kind!))((error, examined) => {
-      this.#examined = examined;
+    callbackify(() => this.#file.end(this.#kind!))((error, ended) => {
+      this.#ended = ended;
       done(error);
     });
   }
@@ -75,6 +75,6 @@ class PictureFile extends Writable {
     return this.#kind !== null;
   }
   seen(): Seen & { size: number } {
-    return { kind: this.#kind!, size: this.#size, ...this.#examined! };
+    return { kind: this.#kind!, size: this.#size, ...this.#ended! };
   }
 }

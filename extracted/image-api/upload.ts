@@ -75,9 +75,7 @@ export function createReceive({ incoming, maxBytes = 25 * 2 ** 20 }: UploadOptio
       if (!request.file) throw new Problem(400, `there is no picture: ${WANTED}`);
       const { alt = '', ...others } = { ...(request.body as Record<string, unknown>) };
       for (const name of Object.keys(others)) throw new Problem(400, `${name} is no field: ${WANTED}`);
-      const { path, size, kind, sha256, walked, hasTooManyScans } = request.file as Express.Multer.File &
-        Seen;
-      return await keep({ path, size, kind, sha256, walked, hasTooManyScans, alt: readAlt(alt) });
+      return await keep({ ...(request.file as Express.Multer.File & Seen), alt: readAlt(alt) });
     } finally {
       await discard();
     }
