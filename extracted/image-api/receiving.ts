@@ -69,7 +69,7 @@ export function createReceiving(
     begun.on('message', (report: Report) => files.get(report.number)?.hear(report));
     const ended = (error: Error): void => {
       if (worker !== begun) return;
-      worker = begin();
+      worker = null;
       for (const file of files.values()) file.fail(error);
     };
     begun.on('error', (error) => ended(error as Error));
@@ -77,11 +77,12 @@ export function createReceiving(
     begun.unref();
     return begun;
   };
-  let worker = begin();
+  // Now, and not while somebody waits.
+  let worker: Worker | null = begin();
 
   return (path) => {
     const number = ++last;
-    const own = worker;
+    const own = (worker ??= begin());
     const memory = spare.pop() ?? new SharedArrayBuffer(2 * SLOT);
     const file = new ReceivedFile(path, memory, {
       begin: () => own.postMessage({ number, what: 'begin', path, memory } satisfies Order),
