@@ -3,7 +3,8 @@ import type { Ground } from './ground.ts';
 import { under } from './processes.ts';
 import { photo } from './samples.ts';
 
-const WIDTHS = [160, 320, 640, 1280, 2560, 4000];
+/** The last one is about as much as may be in work. */
+const WIDTHS = [160, 320, 640, 1280, 2560, 3200];
 /** How much more CPU an AVIF may take than the same picture as WebP. */
 const MOST = 4;
 

@@ -43,10 +43,15 @@ try {
     `${cpus()[0]!.model}, ${cpus().length} cores; ${versions()}; ${rounds} interleaved rounds of ${seconds} s, medians, ${atOnce} at once; load before ${before.toFixed(1)}.`,
     ...(ground.note ? ['', `${ground.note}.`] : []),
   ];
-  for (const [name, measure] of Object.entries(parts))
-    if (!values.only || values.only.split(',').includes(name)) lines.push('', ...(await measure()));
+  process.stdout.write(`${lines.join('\n')}\n`);
+  for (const [name, measure] of Object.entries(parts)) {
+    if (values.only && !values.only.split(',').includes(name)) continue;
+    const measured = ['', ...(await measure())];
+    // Now: should the next part fail, this one took minutes.
+    process.stdout.write(`${measured.join('\n')}\n`);
+    lines.push(...measured);
+  }
   const text = lines.join('\n');
-  process.stdout.write(`${text}\n`);
   if (!values['no-report'] && !values.only) {
     const page = join(import.meta.dirname, 'README.md');
     const [head] = readFileSync(page, 'utf8').split('<!-- measured -->');
