@@ -125,9 +125,6 @@ async function looksLike(path: string, { width, height, channels }: Metadata): P
 /** Pixels of a beginning: with a damaged table, that is where it shows. */
 const BEGINNING = 100_000;
 
-/** Lines that are decoded together, where blocks are largest. */
-const ROW = 16;
-
 /** Pixels of a side of what is made for the sake of faults only. */
 const SHRUNK = 64;
 
@@ -137,8 +134,7 @@ async function decodes(
   { width, height }: Metadata,
   proof: Walked['proof'],
 ): Promise<boolean> {
-  const lines =
-    proof === 'all' ? height : Math.min(height, Math.max(1, Math.floor(BEGINNING / width / ROW)) * ROW);
+  const lines = proof === 'all' ? height : Math.min(height, Math.ceil(BEGINNING / width));
   const little =
     proof === 'shrunk'
       ? picture.resize(SHRUNK, SHRUNK, { fit: 'inside', withoutEnlargement: true })
