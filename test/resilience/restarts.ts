@@ -10,6 +10,9 @@ import { until } from '../support/until.ts';
 import { ask, end, start } from './load.ts';
 import { steadyLoad, type SteadyLoad, type Tally } from './steady-load.ts';
 
+/** Clients that open a connection for each request. */
+const FRESH = 4;
+
 /** The ways to restart a router, `count` times each under load: no connection may be refused, no request fail, no POST be executed twice. */
 export function restarts(count: number): void {
   let upstream: { process: ChildProcess; port: number };
@@ -63,7 +66,7 @@ default: monolith
   for (const workers of [1, 2])
     it(`by SIGUSR2, with workers: ${workers}`, async () => {
       const one = await router(workers, '{ deadline: 5s }');
-      load = steadyLoad(ports.traffic);
+      load = steadyLoad(ports.traffic, { fresh: FRESH });
       for (let round = 1; round <= count; round++) {
         const from = load.answered();
         const before = descendantsOf(one.child.pid!);
@@ -85,7 +88,8 @@ default: monolith
       }
       assert.equal((await one.admin('/api/status')).status, 200);
       const tally = await load.stop();
-      assert.ok(tally.failures.length <= (workers === 1 ? 1 : 0), tally.failures.join());
+      // That is one moment, in which each client with fresh connections may be caught.
+      assert.ok(tally.failures.length <= (workers === 1 ? FRESH : 0), tally.failures.join());
       await outcome({ ...tally, failures: [] });
       const left = descendantsOf(one.child.pid!);
       assert.equal(await one.kill('SIGTERM'), 0);
@@ -99,7 +103,7 @@ default: monolith
   for (const workers of [1, 2])
     it(`by starting the next one and then ending the one before, with workers: ${workers}`, async () => {
       let old = await router(workers, '{ deadline: 20s }');
-      load = steadyLoad(ports.traffic);
+      load = steadyLoad(ports.traffic, { fresh: FRESH });
       for (let round = 1; round <= count; round++) {
         const from = load.answered();
         const starting = router(workers, '{ deadline: 20s }');
@@ -118,7 +122,7 @@ default: monolith
       }
       const tally = await load.stop();
       // The kernel resets who came in the microseconds between the last look and the close; SIGUSR2 is the way without.
-      assert.ok(tally.failures.length <= 2 * count, tally.failures.join());
+      assert.ok(tally.failures.length <= FRESH * workers * count, tally.failures.join());
       await outcome({ ...tally, failures: [] });
     }).timeout(60_000 + count * 20_000);
 }
