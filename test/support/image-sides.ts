@@ -53,8 +53,8 @@ export interface ImageSides {
   close(): Promise<void>;
 }
 
-/** All sides of the images in this process, on real sockets, monolith and service on one database and one folder, each with the role and the limits it has in life. */
-export async function openImageSides(): Promise<ImageSides> {
+/** All sides of the images in this process, on real sockets, monolith and service on one database and one folder, each with the role and the limits it has in life. `pollEvery`: milliseconds between two looks at the ended sessions. */
+export async function openImageSides({ pollEvery = 100 } = {}): Promise<ImageSides> {
   const database = await testDatabase({ migrate: ['monolith', 'image-api'] });
   const pool = testPool(database.url);
   const servicePool = testPool(database.urlFor('image_api'));
@@ -82,7 +82,7 @@ export async function openImageSides(): Promise<ImageSides> {
   const bounded = createBounded({ inWork: 2, waiting: 64, patience: 10_000 });
   const store = openStore(servicePool, files);
   await store.sweep();
-  const check = checkSessions({ shopUrl: monolith.url, log: logTo([]), pollEvery: 100 });
+  const check = checkSessions({ shopUrl: monolith.url, log: logTo([]), pollEvery });
   const imageApi = await listening(
     createImageApi({
       store,
@@ -94,7 +94,7 @@ export async function openImageSides(): Promise<ImageSides> {
       log: logTo(logs.imageApi),
     }),
   );
-  const ownImageApi = await openOwnImageApi(monolith.url);
+  const ownImageApi = await openOwnImageApi(monolith.url, { pollEvery });
   const leftovers = (): Promise<Leftovers> =>
     leftoversOf(pool, 'SELECT file FROM images', blobDir, 'products');
   const shared = { pool, table: 'images', blobDir, leftovers } as const;

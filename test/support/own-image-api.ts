@@ -40,11 +40,14 @@ export async function openOwnImageApi(
     leased = 1_000_000,
     mirrored,
     bucket,
+    pollEvery = 100,
   }: {
     leased?: number;
     mirrored?: Mirrored;
     /** Where its blobs are instead of the folder. */
     bucket?: S3Server;
+    /** Milliseconds between two looks at the ended sessions. */
+    pollEvery?: number;
   } = {},
 ): Promise<OwnImageApi> {
   const database = await testDatabase({ migrate: ['image-api-own'] });
@@ -75,7 +78,7 @@ export async function openOwnImageApi(
     error: (entry: { err?: Error }) => errors.push(entry.err?.message ?? 'an error'),
     warn: () => undefined,
   };
-  const sessions = checkSessions({ shopUrl, log, pollEvery: 100 });
+  const sessions = checkSessions({ shopUrl, log, pollEvery });
   const { server, url } = await listening(
     createApp({
       store,
