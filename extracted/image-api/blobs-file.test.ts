@@ -15,6 +15,7 @@ import {
 import { utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { arrived } from '../../test/support/arrived.ts';
 import { until } from '../../test/support/until.ts';
 import type { Session, Staged } from './blobs.ts';
 import { openBlobFolder, type BlobFolder } from './blobs-file.ts';
@@ -32,7 +33,7 @@ describe('the blob folder that is addressed by content', () => {
     mkdirSync(into.incoming, { recursive: true });
     const file = join(into.incoming, randomUUID());
     writeFileSync(file, text);
-    return into.stage(sha256Of(text), file);
+    return into.stage(sha256Of(text), arrived(file));
   };
   const place = async (text: string, into = blobs): Promise<string> => {
     const staged = await stage(text, into);
@@ -68,6 +69,33 @@ describe('the blob folder that is addressed by content', () => {
     await assert.rejects(second.place(nobody));
     await second.discard();
     assert.deepEqual(there(), []);
+  });
+
+  it('takes equal bytes that are there instead of new ones, as long as they are there, whole', async () => {
+    const syncs: string[] = [];
+    const counted = async (text: string): Promise<Staged> => {
+      const file = join(blobs.incoming, randomUUID());
+      writeFileSync(file, text);
+      return blobs.stage(sha256Of('picture'), {
+        ...arrived(file),
+        sync: async () => void syncs.push(text),
+      });
+    };
+    const path = blobs.pathOf(await place('picture'));
+    for (const [what, happens, expected] of [
+      ['an old one', () => age(path), []],
+      ['collected before it is placed', () => rmSync(path), ['picture']],
+    ] as const) {
+      const staged = await counted('picture');
+      happens();
+      await staged.place(nobody);
+      await staged.discard();
+      assert.deepEqual([syncs.splice(0), there().length], [expected, 1], what);
+      assert.ok(Date.now() - statSync(path).mtimeMs < HOUR / 2, what);
+    }
+    writeFileSync(path, 'pict');
+    await (await counted('picture')).place(nobody);
+    assert.deepEqual([syncs, readFileSync(path, 'utf8')], [['picture'], 'picture']);
   });
 
   it('collects what no row refers to, after its grace', async () => {

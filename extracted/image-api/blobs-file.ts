@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SHA256, placeOf, type Blobs, type Referred } from './blobs.ts';
 import { sweepIncoming } from './incoming.ts';
 import { fileOriginal } from './original.ts';
+import { sync } from './sync.ts';
 
 export interface BlobFolder extends Blobs {
   /** `sha256` in hexadecimal. */
@@ -22,6 +23,9 @@ const DOOMED = 'doomed!';
 export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
   const incoming = join(folder, 'incoming');
   const pathOf = (sha256: string): string => join(folder, placeOf(sha256));
+
+  /** Folders of blobs whose own entries are known to be on the disk. */
+  const lasting = new Set<string>();
 
   const isYoung = async (path: string): Promise<boolean> => {
     const found = await stat(path).catch(ifMissing(null));
@@ -48,30 +52,38 @@ export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
     incoming,
     pathOf,
     original: (sha256) => fileOriginal(pathOf(sha256)),
-    stage(sha256, staged) {
+    async stage(sha256, { path: staged, size, sync: onDisk }) {
       const path = pathOf(sha256);
+      // Equal bytes are on the disk already, and need no second way there. One that is shorter was cut off by its disk: it is made anew.
+      const isStored = (await stat(path).catch(() => null))?.size === size;
+      if (!isStored) await onDisk();
       const stagedAt = Date.now();
       let isPlaced = false;
-      return Promise.resolve({
+      return {
         discard: async () => void (isPlaced || (await rm(staged, { force: true }))),
         async place() {
-          // Over an equal one, if there is: that makes it young in the same step, and whole again should its disk have spoilt it. Touched once more
-          // where a row had to wait for long.
-          if (Date.now() - stagedAt >= grace / 2) await utimes(staged, new Date(), new Date());
-          let isNew = false;
-          await rename(staged, path).catch(async (error: NodeJS.ErrnoException) => {
-            if (error.code !== 'ENOENT') throw error;
-            isNew = (await mkdir(dirname(path), { recursive: true })) !== undefined;
-            await rename(staged, path);
-          });
-          isPlaced = true;
+          // Touched, it is as young as one that is placed now. Where it was just collected, or is aside, this one takes its name.
+          if (!isStored || !(await renew(path))) {
+            if (isStored) await onDisk();
+            // A row may have had to wait for long.
+            if (Date.now() - stagedAt >= grace / 2) await renew(staged);
+            await rename(staged, path).catch(async (error: NodeJS.ErrnoException) => {
+              if (error.code !== 'ENOENT') throw error;
+              lasting.delete(dirname(path));
+              await mkdir(dirname(path), { recursive: true });
+              await rename(staged, path);
+            });
+            isPlaced = true;
+          }
+          // Who placed it may be about to do so.
           await sync(dirname(path));
-          // Made just now, so its own entry has to reach the disk too.
-          if (isNew) for (const above of [dirname(dirname(path)), folder]) await sync(above);
+          if (lasting.has(dirname(path))) return;
+          for (const above of [dirname(dirname(path)), folder]) await sync(above);
+          lasting.add(dirname(path));
         },
-      });
+      };
     },
-    touch: (sha256) => utimes(pathOf(sha256), new Date(), new Date()).catch(ifMissing(undefined)),
+    touch: async (sha256) => void (await renew(pathOf(sha256))),
     async collect(referred) {
       await sweepIncoming(incoming, grace);
       for (const entry of await readdir(incoming))
@@ -106,8 +118,7 @@ function ifMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {
   };
 }
 
-/** A file or a folder. */
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
+/** Begins the grace of a file anew; false when there is none. */
+function renew(path: string): Promise<boolean> {
+  return utimes(path, new Date(), new Date()).then(() => true, ifMissing(false));
 }

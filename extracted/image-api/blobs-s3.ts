@@ -75,7 +75,7 @@ export function openS3Blobs({ store, locks, incoming, grace = 3_600_000 }: S3Blo
       },
       read: (span, signal) => store.read(placeOf(sha256), span, signal),
     }),
-    async stage(sha256, file) {
+    async stage(sha256, { path: file }) {
       return {
         async place(within) {
           await locks.share(within, sha256);

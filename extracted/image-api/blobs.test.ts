@@ -12,15 +12,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { arrived } from '../../test/support/arrived.ts';
 import { openBucketBlobs, sha256Of } from '../../test/support/bucket-blobs.ts';
 import { openBlobFolder } from './blobs-file.ts';
-import type { Blobs, Session } from './blobs.ts';
+import type { Arrived, Blobs, Session } from './blobs.ts';
 
 /** A store to test. */
 interface Bed {
   readonly blobs: Blobs;
   /** A file as an upload leaves it. */
-  received(text: string): string;
+  received(text: string): Arrived;
   place(text: string): Promise<string>;
   /** Hashes of all blobs. */
   there(): string[];
@@ -32,10 +33,10 @@ interface Bed {
 async function folderBed(): Promise<Bed> {
   const folder = mkdtempSync(join(tmpdir(), 'blobs-'));
   const blobs = openBlobFolder(folder);
-  const received = (text: string): string => {
+  const received = (text: string): Arrived => {
     const file = join(folder, 'received');
     writeFileSync(file, text);
-    return file;
+    return arrived(file);
   };
   return {
     blobs,
@@ -80,7 +81,7 @@ for (const [name, open] of [
       const staged = await bed.blobs.stage(sha256Of('picture'), file);
       await staged.discard();
       await staged.discard();
-      assert.deepEqual([bed.there(), existsSync(file)], [[], false]);
+      assert.deepEqual([bed.there(), existsSync(file.path)], [[], false]);
     });
 
     it('that are missing are told before a byte is sent', async () => {

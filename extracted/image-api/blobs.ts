@@ -7,7 +7,15 @@ export type Session = Pick<pg.ClientBase, 'query'>;
 /** Says which of these hashes a row refers to; `within`: asked on this connection, as the caller holds a lock on it. */
 export type Referred = (sha256s: readonly string[], within?: Session) => Promise<ReadonlySet<string>>;
 
-/** Bytes that are on the disk, but not yet a blob. */
+/** A file of `incoming` that may become a blob. */
+export interface Arrived {
+  readonly path: string;
+  readonly size: number;
+  /** Resolves when its bytes are on the disk; rejects when they can not be. */
+  sync(): Promise<void>;
+}
+
+/** Bytes that are about to be a blob. */
 export interface Staged {
   /**
    * Makes them the blob; it is there, durably, when this returns. `within`: the transaction that adds its row. Throws 503 when the store is away; nothing is
@@ -27,8 +35,8 @@ export interface Blobs {
   /** Local folder of what is on its way; where blobs are files, on their disk. */
   readonly incoming: string;
   original(sha256: string): Original;
-  /** Takes over a synced file of `incoming` for the bytes of this hash, in hexadecimal. */
-  stage(sha256: string, file: string): Promise<Staged>;
+  /** Takes over a file for the bytes of this hash, in hexadecimal. */
+  stage(sha256: string, file: Arrived): Promise<Staged>;
   /** Begins a blob's grace anew; a missing one is no error. */
   touch(sha256: string): Promise<void>;
   /** Removes blobs that nothing refers to and did not in the last `grace` milliseconds. */

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { Arrived } from './blobs.ts';
 import type { Bounded } from './bounded.ts';
 import { ENCODERS, HOLDS } from './codecs.ts';
 import { MOST_SCANS } from './jpeg-scans.ts';
@@ -23,15 +24,10 @@ export interface CleanOptions {
   readonly workTime?: number;
 }
 
-/** An upload as it is stored. */
-export interface Cleaned {
-  /** A file on the disk of what is on its way. Who stores it may take it away. */
-  readonly path: string;
-  /** Resolves when its bytes are on the disk; rejects when they can not be. */
-  readonly synced: Promise<void>;
+/** An upload as it is stored, in a file that who stores it may take away. */
+export interface Cleaned extends Arrived {
   /** Of its bytes, in hexadecimal. */
   readonly sha256: string;
-  readonly size: number;
   readonly kind: Kind;
   readonly width: number;
   readonly height: number;
@@ -75,22 +71,22 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
       throw new Problem(422, `the picture has more than ${MOST_SCANS} scans; save it anew and send it again`);
     const asIs = walked !== null && isWhole(walked.parts, received.size);
     if (asIs && (await isSound(path, header, walked))) {
-      const { sha256, size, synced } = received;
-      return keep({ path, synced, sha256, size, kind, width, height });
+      const { sha256, size, sync } = received;
+      return keep({ path, sync, sha256, size, kind, width, height });
     }
     // What is made here is synced as it is made.
-    const synced = Promise.resolve();
+    const sync = (): Promise<void> => Promise.resolve();
     const made = join(dirname(path), randomUUID());
     try {
       if (walked && !asIs) {
         const copied = await copy(path, walked.parts, made);
         if ((await looksLike(made, header)) && (await isSound(made, header, walked)))
-          return await keep({ path: made, synced, kind, width, height, ...copied });
+          return await keep({ path: made, sync, kind, width, height, ...copied });
       }
       // Here the first damage ends it, a warning does not: many cameras' files deserve one.
       const bytes = weightOf(header, { width, height, kind });
       const encoded = await bounded(() => encode(read(path, 'error'), kind, made, width * height), { bytes });
-      return await keep({ path: made, synced, kind, ...encoded, ...(await digest(made)) });
+      return await keep({ path: made, sync, kind, ...encoded, ...(await digest(made)) });
     } finally {
       await rm(made, { force: true });
     }

@@ -1,5 +1,6 @@
-import { link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sync } from './sync.ts';
 
 export interface Files {
   /** Folder of uploads on their way; on the same disk as the blobs. */
@@ -76,10 +77,4 @@ export function openFiles(folder: string, stale = 3_600_000): Files {
       }
     },
   };
-}
-
-/** A file or a folder. */
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
 }

@@ -85,7 +85,10 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     trustProxy,
     registry,
     metrics,
-    receive: createReceive({ incoming }),
+    receive: createReceive({
+      incoming,
+      blobs: config.data === 'own' && !config.bucket ? config.blobDir : null,
+    }),
     sessions,
     mirrored: config.mirroredSql === null ? undefined : askMirrored({ pool, sql: config.mirroredSql }),
     isReady: async () => !isDraining && (await isDatabaseUp()),

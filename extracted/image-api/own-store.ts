@@ -69,9 +69,9 @@ export function openOwnStore({
           'retry-after': '2',
         });
     },
-    async add(product, { path, synced, sha256, size, kind, width, height }, alt, claim) {
-      await synced;
-      const staged = await blobs.stage(sha256, path);
+    async add(product, cleaned, alt, claim) {
+      const { sha256, size, kind, width, height } = cleaned;
+      const staged = await blobs.stage(sha256, cleaned);
       try {
         const add = async (client: pg.PoolClient): Promise<Image> => {
           const { rows } = await client.query<Picture>(

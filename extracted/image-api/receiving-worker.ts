@@ -1,15 +1,17 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fstatSync, fsync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { avifParts } from './avif-parts.ts';
+import { placeOf } from './blobs.ts';
 import { bytesOf, WINDOW, type BytesOf } from './bytes-of.ts';
 import { jpegParts } from './jpeg-parts.ts';
 import { hasTooManyScans } from './jpeg-scans.ts';
 import type { Walk, Walked } from './parts.ts';
 import { pngParts } from './png-parts.ts';
 import { Problem } from './problem.ts';
-import { SLOT, type Examined, type Order, type Report } from './receiving.ts';
+import { SLOT, type Examined, type Given, type Order, type Report } from './receiving.ts';
 import { webpParts } from './webp-parts.ts';
 import type { Kind } from './wish.ts';
 
@@ -33,6 +35,7 @@ const files = new Map<number, File>();
 /** What the walk of one file has in memory; they take turns, as no walk lets go of the thread. */
 const window = Buffer.alloc(WINDOW);
 const synced = promisify(fsync);
+const { blobs } = workerData as Given;
 
 const tell = (report: Report): void => parentPort!.postMessage(report);
 
@@ -76,9 +79,14 @@ function obey(order: Order): void {
 
 async function end(number: number, file: File, kind: Kind): Promise<void> {
   try {
-    const onDisk = synced(file.descriptor);
+    const { size } = fstatSync(file.descriptor);
+    const sha256 = file.hash.digest('hex');
+    const isStored = isBlob(sha256, size);
+    const onDisk = isStored ? null : synced(file.descriptor);
+    let examined: Examined;
     try {
-      tell({ number, what: 'ended', examined: await examine(file, kind) });
+      examined = { sha256, ...(await examine(file, size, kind)) };
+      if (!isStored) tell({ number, what: 'ended', examined, isStored });
     } finally {
       // Nobody closes a file that is being synced.
       await onDisk;
@@ -86,7 +94,7 @@ async function end(number: number, file: File, kind: Kind): Promise<void> {
     if (file.isDropped) return drop(number);
     files.delete(number);
     closeSync(file.descriptor);
-    tell({ number, what: 'synced' });
+    tell(isStored ? { number, what: 'ended', examined, isStored } : { number, what: 'synced' });
   } catch (error) {
     fail(number, error);
   }
@@ -114,14 +122,18 @@ function remove(number: number): void {
   rmSync(file.path, { force: true });
 }
 
-async function examine({ descriptor, hash }: File, kind: Kind): Promise<Examined> {
-  const { size } = fstatSync(descriptor);
+/** Whether a blob has these bytes, as far as a look at it tells. */
+function isBlob(sha256: string, size: number): boolean {
+  if (blobs === null) return false;
+  return statSync(join(blobs, placeOf(sha256)), { throwIfNoEntry: false })?.size === size;
+}
+
+async function examine({ descriptor }: File, size: number, kind: Kind): Promise<Omit<Examined, 'sha256'>> {
   const bytes = (): BytesOf => bytesOf((...at) => readSync(descriptor, ...at), size, window);
   const walked = await walk(bytes(), kind);
   // One scan was seen by the walk; all others are counted before a decoder sees them.
   const isCounted = kind === 'jpeg' && (walked === null || walked === 'damaged' || walked.proof === 'all');
   return {
-    sha256: hash.digest('hex'),
     walked,
     hasTooManyScans: isCounted && (await hasTooManyScans(bytes())),
   };

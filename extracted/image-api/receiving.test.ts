@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { received } from '../../test/support/received.ts';
+import { placeOf } from './blobs.ts';
 import { createReceiving, SLOT, type Receiving } from './receiving.ts';
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -32,10 +41,10 @@ describe('receiving files in a thread', function () {
           await write(file, chunk);
           chunk.fill(0);
         }
-        const { synced, ...examined } = await file.end('gif');
+        const { sync, ...examined } = await file.end('gif');
         // What was ended is its reader's.
         await file.drop();
-        await synced;
+        await sync();
         assert.deepEqual(examined, { sha256: sha256(bytes), walked: null, hasTooManyScans: false });
         assert.ok(readFileSync(to).equals(bytes));
       }),
@@ -51,6 +60,25 @@ describe('receiving files in a thread', function () {
     assert.ok(walked !== null && walked !== 'damaged' && walked.proof === 'beginning');
     assert.ok(walked.parts.length > 1, 'EXIF is left out');
     assert.equal((await received(path(), picture.subarray(0, -100), 'jpeg')).walked, 'damaged');
+  });
+
+  it('does not sync what a blob has already, unless it is asked to', async () => {
+    const bytes = randomBytes(100);
+    const blob = join(folder, placeOf(sha256(bytes)));
+    const receiveThere = createReceiving(folder);
+    mkdirSync(dirname(blob), { recursive: true });
+    for (const there of [null, bytes, bytes.subarray(1)]) {
+      if (there) writeFileSync(blob, there);
+      const [to, isStored] = [path(), there === bytes];
+      const file = receiveThere(to);
+      await write(file, bytes);
+      const ended = await file.end('gif');
+      assert.equal(ended.sha256, sha256(bytes));
+      // Another's now: taken away, there is nothing left to be synced.
+      renameSync(to, blob);
+      if (isStored) await assert.rejects(ended.sync(), { code: 'ENOENT' });
+      else await ended.sync();
+    }
   });
 
   it('leaves nothing of a file that is dropped: begun or not, while a slot is written, and while it ends', async () => {
@@ -84,7 +112,7 @@ describe('receiving files in a thread', function () {
     const script = new URL(
       'data:text/javascript,import { parentPort } from "node:worker_threads"; parentPort.on("message", () => process.exit(1));',
     );
-    const receiveThere = createReceiving(script);
+    const receiveThere = createReceiving(null, script);
     for (let round = 0; round < 2; round++) {
       const file = receiveThere(path());
       await assert.rejects(file.end('jpeg'), /the thread .* ended/);

@@ -78,8 +78,8 @@ export function openStore(pool: pg.Pool, files: Files): Store {
     ofProduct: async (product) =>
       (await pool.query<Image>(`SELECT ${COLUMNS} FROM images WHERE product_id = $1 ORDER BY id`, [product]))
         .rows,
-    async add(product, { path, synced, sha256, size, kind, width, height }, alt, claim) {
-      await synced;
+    async add(product, { path, sync, sha256, size, kind, width, height }, alt, claim) {
+      await sync();
       // A name of our own, never the client's, and never used twice: deleting one picture can't take another's file.
       const file = `products/${product}/${randomUUID()}.${kind}`;
       await files.write(file, path);

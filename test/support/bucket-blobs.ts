@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { openBlobLocks } from '../../extracted/image-api/blob-locks.ts';
 import { openS3Blobs } from '../../extracted/image-api/blobs-s3.ts';
-import { placeOf, type Blobs, type Session } from '../../extracted/image-api/blobs.ts';
+import { placeOf, type Arrived, type Blobs, type Session } from '../../extracted/image-api/blobs.ts';
 import { openS3Store } from '../../extracted/image-api/s3-store.ts';
 import { readS3Url } from '../../extracted/image-api/s3-url.ts';
+import { arrived } from './arrived.ts';
 import { testDatabase, testPool } from './postgres.ts';
 import { S3_CREDENTIALS, startS3, type S3Server } from './s3-server.ts';
 
@@ -27,8 +28,8 @@ export interface BucketBlobs {
   /** Names of all objects, and of all local files. */
   there(): string[];
   local(): string[];
-  /** A synced file as an upload leaves it. */
-  received(text: string): string;
+  /** A file as an upload leaves it. */
+  received(text: string): Arrived;
   /** Runs something in a transaction. */
   within(work: (session: Session) => Promise<void>): Promise<void>;
   /** Places a blob with these bytes, as when a row is added; answers its hash. */
@@ -63,11 +64,11 @@ export async function openBucketBlobs(): Promise<BucketBlobs> {
       client.release();
     }
   };
-  const received = (text: string): string => {
+  const received = (text: string): Arrived => {
     // Not in `incoming`, which is swept without a grace in some tests.
     const file = join(folder, randomUUID());
     writeFileSync(file, text);
-    return file;
+    return arrived(file);
   };
   return {
     s3,

@@ -84,7 +84,7 @@ export async function openOwnImageApi(
       store,
       clean: createClean({ bounded }),
       renditions: createRenditions({ render: createRender({ bounded }) }),
-      receive: createReceive({ incoming: blobs.incoming }),
+      receive: createReceive({ incoming: blobs.incoming, blobs: bucket ? null : blobDir }),
       sessions,
       mirrored,
       isReady: async () => true,
