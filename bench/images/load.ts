@@ -9,6 +9,8 @@ export interface Load {
   readonly headers: Readonly<Record<string, string>>;
   /** In base64; empty for none. */
   readonly body: string;
+  /** Offset of four bytes of the body that are others in each request, none of them 0; within its first 64 KiB. Null: all bodies are equal. */
+  readonly varied: number | null;
   readonly atOnce: number;
   /** Ends after this time or, when it is 0, after each path was asked for once. */
   readonly seconds: number;
@@ -21,11 +23,13 @@ export interface Loaded {
   readonly failed: Readonly<Record<string, number>>;
 }
 
+/** Bodies, since the process began. */
+let made = 0;
 process.on('message', async (load: Load) => {
   process.send!(await run(load));
 });
 
-async function run({ port, method, paths, headers, body, atOnce, seconds }: Load): Promise<Loaded> {
+async function run({ port, method, paths, headers, body, varied, atOnce, seconds }: Load): Promise<Loaded> {
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
   const bytes = Buffer.from(body, 'base64');
   const failed: Record<string, number> = {};
@@ -45,7 +49,15 @@ async function run({ port, method, paths, headers, body, atOnce, seconds }: Load
         },
       );
       asked.on('error', (error) => answered(error.message));
-      asked.end(bytes);
+      if (varied === null) {
+        asked.end(bytes);
+        return;
+      }
+      const head = Buffer.from(bytes.subarray(0, 65_536));
+      for (let n = 0, rest = ++made; n < 4; n++, rest = Math.floor(rest / 255))
+        head[varied + n] = 1 + (rest % 255);
+      asked.write(head);
+      asked.end(bytes.subarray(65_536));
     });
   await Promise.all(
     Array.from({ length: atOnce }, async () => {

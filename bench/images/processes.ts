@@ -66,6 +66,7 @@ export async function under(
     method: 'GET',
     headers: {},
     body: '',
+    varied: null,
     atOnce: 4,
     seconds: 2,
     ...what,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SHA256, placeOf, type Blobs, type Referred } from './blobs.ts';
 import { sweepIncoming } from './incoming.ts';
@@ -60,7 +60,7 @@ export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
       const stagedAt = Date.now();
       let isPlaced = false;
       return {
-        discard: async () => void (isPlaced || (await rm(staged, { force: true }))),
+        discard: async () => void (isPlaced || (await unlink(staged).catch(ifMissing(undefined)))),
         async place() {
           // Touched, it is as young as one that is placed now. Where it was just collected, or is aside, this one takes its name.
           if (!isStored || !(await renew(path))) {

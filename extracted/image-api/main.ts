@@ -20,6 +20,7 @@ import { askMirrored } from './mirrored.ts';
 import { openOwnStore } from './own-store.ts';
 import { createPictureMetrics, type PictureMetrics } from './picture-metrics.ts';
 import { askProducts } from './products.ts';
+import type { Given } from './receiving.ts';
 import { openRegistry, reachableUrl } from './registry.ts';
 import { createRender } from './render.ts';
 import { openRenditionCache, type RenditionCache } from './rendition-cache.ts';
@@ -45,7 +46,7 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
   });
   // The pool replaces an idle connection that broke; an error nobody hears would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'a database connection broke'));
-  const { store, incoming } = openData(config, pool, log);
+  const { store, incoming, given } = openData(config, pool, log);
   const sweep = (): Promise<void> =>
     store.sweep().catch((error: unknown) => log.warn({ err: error }, 'sweeping failed; it is tried again'));
   const swept = sweep();
@@ -85,10 +86,7 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     trustProxy,
     registry,
     metrics,
-    receive: createReceive({
-      incoming,
-      blobs: config.data === 'own' && !config.bucket ? config.blobDir : null,
-    }),
+    receive: createReceive({ incoming, given }),
     sessions,
     mirrored: config.mirroredSql === null ? undefined : askMirrored({ pool, sql: config.mirroredSql }),
     isReady: async () => !isDraining && (await isDatabaseUp()),
@@ -135,7 +133,11 @@ async function openCache(
   }
 }
 
-function openData(config: Config, pool: pg.Pool, log: Logger): { store: Store; incoming: string } {
+function openData(
+  config: Config,
+  pool: pg.Pool,
+  log: Logger,
+): { store: Store; incoming: string; given: Given } {
   const { data, blobDir, bucket, stale, shopUrl } = config;
   if (data === 'own') {
     const onAway = (error: Error): void => log.warn({ err: error }, 'the bucket of the pictures is away');
@@ -150,10 +152,11 @@ function openData(config: Config, pool: pg.Pool, log: Logger): { store: Store; i
     return {
       store: openOwnStore({ pool, blobs, products: askProducts({ shopUrl }) }),
       incoming: blobs.incoming,
+      given: { blobs: bucket ? null : blobDir, isKept: !bucket },
     };
   }
   const files = openFiles(blobDir, stale);
-  return { store: openStore(pool, files), incoming: files.incoming };
+  return { store: openStore(pool, files), incoming: files.incoming, given: { blobs: null, isKept: true } };
 }
 
 async function listen(server: Server, { host, port }: Config): Promise<void> {

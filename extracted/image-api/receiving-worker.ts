@@ -35,7 +35,7 @@ const files = new Map<number, File>();
 /** What the walk of one file has in memory; they take turns, as no walk lets go of the thread. */
 const window = Buffer.alloc(WINDOW);
 const synced = promisify(fsync);
-const { blobs } = workerData as Given;
+const { blobs, isKept } = workerData as Given;
 
 const tell = (report: Report): void => parentPort!.postMessage(report);
 
@@ -81,12 +81,12 @@ async function end(number: number, file: File, kind: Kind): Promise<void> {
   try {
     const { size } = fstatSync(file.descriptor);
     const sha256 = file.hash.digest('hex');
-    const isStored = isBlob(sha256, size);
-    const onDisk = isStored ? null : synced(file.descriptor);
+    const isSyncing = isKept && !isBlob(sha256, size);
+    const onDisk = isSyncing ? synced(file.descriptor) : null;
     let examined: Examined;
     try {
       examined = { sha256, ...(await examine(file, size, kind)) };
-      if (!isStored) tell({ number, what: 'ended', examined, isStored });
+      if (isSyncing) tell({ number, what: 'ended', examined, isSyncing });
     } finally {
       // Nobody closes a file that is being synced.
       await onDisk;
@@ -94,7 +94,7 @@ async function end(number: number, file: File, kind: Kind): Promise<void> {
     if (file.isDropped) return drop(number);
     files.delete(number);
     closeSync(file.descriptor);
-    tell(isStored ? { number, what: 'ended', examined, isStored } : { number, what: 'synced' });
+    tell(isSyncing ? { number, what: 'synced' } : { number, what: 'ended', examined, isSyncing });
   } catch (error) {
     fail(number, error);
   }

@@ -65,7 +65,7 @@ describe('receiving files in a thread', function () {
   it('does not sync what a blob has already, unless it is asked to', async () => {
     const bytes = randomBytes(100);
     const blob = join(folder, placeOf(sha256(bytes)));
-    const receiveThere = createReceiving(folder);
+    const receiveThere = createReceiving({ blobs: folder, isKept: true });
     mkdirSync(dirname(blob), { recursive: true });
     for (const there of [null, bytes, bytes.subarray(1)]) {
       if (there) writeFileSync(blob, there);
@@ -112,7 +112,7 @@ describe('receiving files in a thread', function () {
     const script = new URL(
       'data:text/javascript,import { parentPort } from "node:worker_threads"; parentPort.on("message", () => process.exit(1));',
     );
-    const receiveThere = createReceiving(null, script);
+    const receiveThere = createReceiving({ blobs: null, isKept: true }, script);
     for (let round = 0; round < 2; round++) {
       const file = receiveThere(path());
       await assert.rejects(file.end('jpeg'), /the thread .* ended/);

@@ -17,8 +17,8 @@ export interface Examined {
 /** A file that has been received. */
 export interface Ended extends Examined {
   /**
-   * Resolves when its bytes are on the disk, which takes as long as decoding some, and is under way already, unless a blob has the same ones: most likely nobody asks
-   * then. Rejects with what the disk said; then the file is gone.
+   * Resolves when its bytes are on the disk, which takes as long as decoding some, and is under way already, unless nobody is likely to ask: where a blob has the
+   * same ones, and where it does not stay on this disk. Rejects with what the disk said; then the file is gone.
    */
   sync(): Promise<void>;
 }
@@ -41,9 +41,12 @@ export const SLOT = 262_144;
 /** Slots of files that ended, kept for the next ones: fresh memory costs more than the copy into it. */
 const SPARE = 16;
 
-/** What the thread begins with. */
+/** Where what is received goes, which the thread begins with. */
 export interface Given {
+  /** Folder of blobs that are addressed by content. Null: there is none. */
   readonly blobs: string | null;
+  /** It stays on this disk, so it is synced; else only when somebody asks for it. */
+  readonly isKept: boolean;
 }
 
 export type Order = { readonly number: number } & (
@@ -56,8 +59,8 @@ export type Order = { readonly number: number } & (
 /** `failed`: errors lose their codes on the way between threads. */
 export type Report = { readonly number: number } & (
   | { readonly what: 'written'; readonly slot: 0 | 1 }
-  /** `isStored`: a blob has these bytes; then the file is not being synced. */
-  | { readonly what: 'ended'; readonly examined: Examined; readonly isStored: boolean }
+  /** `isSyncing`: the file is, and a later report tells its end. */
+  | { readonly what: 'ended'; readonly examined: Examined; readonly isSyncing: boolean }
   | { readonly what: 'synced' }
   | { readonly what: 'dropped' }
   | { readonly what: 'failed'; readonly message: string; readonly code: string | undefined }
@@ -65,11 +68,11 @@ export type Report = { readonly number: number } & (
 
 /**
  * Receives files in a thread of its own, which writes them, hashes them and walks over them: milliseconds of CPU for each, in which the loop would serve nobody, and
- * a dozen turns through the pool that pictures are made in. `blobs`: folder of those that are addressed by content, if there is one. `script`: what the thread runs. It is
+ * a dozen turns through the pool that pictures are made in. `script`: what the thread runs. It is
  * replaced should it end, and keeps no process from ending.
  */
 export function createReceiving(
-  blobs: string | null = null,
+  given: Given = { blobs: null, isKept: true },
   script = new URL('receiving-worker.ts', import.meta.url),
 ): (path: string) => Receiving {
   const files = new Map<number, ReceivedFile>();
@@ -77,7 +80,7 @@ export function createReceiving(
   let last = 0;
 
   const begin = (): Worker => {
-    const begun = new Worker(script, { workerData: { blobs } satisfies Given });
+    const begun = new Worker(script, { workerData: given });
     begun.on('message', (report: Report) => files.get(report.number)?.hear(report));
     const ended = (error: Error): void => {
       if (worker !== begun) return;
@@ -154,15 +157,11 @@ class ReceivedFile implements Receiving {
           this.#goOn = take;
           return;
         }
-        const count = Math.min(chunk.length - taken, SLOT - this.#filled);
+        const piece = chunk.subarray(taken, taken + SLOT - this.#filled);
         // Filling with other bytes is copying them, by memcpy; copying itself goes word by word where memory is shared, which takes four times as long.
-        this.#slots[this.#slot].fill(
-          chunk.subarray(taken, taken + count),
-          this.#filled,
-          this.#filled + count,
-        );
-        taken += count;
-        this.#filled += count;
+        this.#slots[this.#slot].fill(piece, this.#filled, this.#filled + piece.length);
+        taken += piece.length;
+        this.#filled += piece.length;
         if (this.#filled === SLOT) this.#flush();
       }
       done(this.#failure);
@@ -192,10 +191,10 @@ class ReceivedFile implements Receiving {
         return this.#wake();
       case 'ended':
         this.#isEnded = true;
-        if (report.isStored) this.#close();
+        if (!report.isSyncing) this.#close();
         return this.#ended.resolve({
           ...asSent(report.examined),
-          sync: report.isStored ? () => sync(this.#path) : () => this.#synced.promise,
+          sync: report.isSyncing ? () => this.#synced.promise : () => sync(this.#path),
         });
       case 'synced':
         this.#close();

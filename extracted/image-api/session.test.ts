@@ -24,6 +24,7 @@ const token = (
   jti: string,
   claims: object = {},
   issuer = 'shop',
+  lasting = '1h',
 ): Promise<string> =>
   new SignJWT({ ...claims })
     .setProtectedHeader({ alg: 'ES256', kid: jwk.kid! })
@@ -31,7 +32,7 @@ const token = (
     .setSubject('1')
     .setJti(jti)
     .setIssuedAt()
-    .setExpirationTime('1h')
+    .setExpirationTime(lasting)
     .sign(privateKey);
 
 describe('sessions of the shop', () => {
@@ -127,6 +128,13 @@ describe('sessions of the shop', () => {
     ended!.push('one');
     await until(async () => (await status(`sid=${one}`)) === 401, 'the logout to count');
     assert.equal(await status(`sid=${other}`), 200);
+  });
+
+  it('end when they expire, also those that were good a moment ago', async () => {
+    const enter = guarded();
+    const short = `sid=${await token(first, 'short', {}, 'shop', '2s')}`;
+    assert.equal(await enter(short), 200);
+    await until(async () => (await enter(short)) === 401, 'the token expires');
   });
 
   it('are known to have ended from the first request on', async () => {

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { watchEndedSessions } from './ended-sessions.ts';
 import { Problem } from './problem.ts';
@@ -21,6 +22,9 @@ export interface SessionOptions {
   /** Milliseconds that the shop has to answer. Default 3 s. */
   readonly patience?: number;
 }
+
+/** Milliseconds a signature stays good without being looked at again: for so long a key that the shop has taken back may count. */
+const VERIFIED_FOR = 60_000;
 
 /**
  * Checks the shop's session tokens (cookie `sid`, a JWT signed with ES256) with the keys the shop publishes. The service has no session of its own:
@@ -49,13 +53,19 @@ export function checkSessions({
   );
   const ended = watchEndedSessions({ shopUrl, log, pollEvery, patience });
 
+  /** Tokens whose signatures were found good: who uploads twenty pictures need not have the same one looked at twenty times. */
+  const verified = new LRUCache<string, JWTPayload>({ max: 1000, ttl: VERIFIED_FOR });
+
   const verify = async (token: string): Promise<JWTPayload> => {
+    const known = verified.get(token);
+    if (known && known.exp! * 1000 > Date.now()) return known;
     try {
       const { payload } = await jwtVerify(token, keys, {
         algorithms: ['ES256'],
         issuer: 'shop',
         requiredClaims: ['sub', 'jti', 'exp'],
       });
+      verified.set(token, payload);
       return payload;
     } catch (error) {
       if (isTokenFault(error)) throw new Problem(401, 'the session has ended; log in again');

@@ -2,14 +2,14 @@ import { unlink } from 'node:fs/promises';
 import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
 import { Problem } from './problem.ts';
-import { createReceiving } from './receiving.ts';
+import { createReceiving, type Given } from './receiving.ts';
 import { pictureStorage, type Seen } from './storage.ts';
 
 export interface UploadOptions {
   /** Folder of received files. */
   readonly incoming: string;
-  /** Folder of blobs that are addressed by content. Default null: there is none. */
-  readonly blobs?: string | null;
+  /** Where they go. Default: they stay on this disk, under names of their own. */
+  readonly given?: Given;
   /** Bytes of a picture. Default 25 MiB. */
   readonly maxBytes?: number;
 }
@@ -34,9 +34,9 @@ const AROUND = 65_536;
 const WANTED = 'send one picture in the field image and, if you like, a text in alt';
 
 /** Takes one picture (field `image`) and its description (`alt`) out of a form. Throws 400 for every other form, 413 for too many bytes. */
-export function createReceive({ incoming, blobs = null, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
+export function createReceive({ incoming, given, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
   const parse = multer({
-    storage: pictureStorage(incoming, createReceiving(blobs)),
+    storage: pictureStorage(incoming, createReceiving(given)),
     limits: {
       files: 1,
       fileSize: maxBytes,

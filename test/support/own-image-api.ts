@@ -84,7 +84,10 @@ export async function openOwnImageApi(
       store,
       clean: createClean({ bounded }),
       renditions: createRenditions({ render: createRender({ bounded }) }),
-      receive: createReceive({ incoming: blobs.incoming, blobs: bucket ? null : blobDir }),
+      receive: createReceive({
+        incoming: blobs.incoming,
+        given: { blobs: bucket ? null : blobDir, isKept: !bucket },
+      }),
       sessions,
       mirrored,
       isReady: async () => true,
