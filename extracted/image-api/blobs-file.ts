@@ -23,7 +23,6 @@ const DOOMED = 'doomed!';
 export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
   const incoming = join(folder, 'incoming');
   const pathOf = (sha256: string): string => join(folder, placeOf(sha256));
-
   /** Folders of blobs whose own entries are known to be on the disk. */
   const lasting = new Set<string>();
 
@@ -50,6 +49,7 @@ export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
 
   return {
     incoming,
+    destination: { blobs: folder, isKept: true },
     pathOf,
     original: (sha256) => fileOriginal(pathOf(sha256)),
     async stage(sha256, { path: staged, size, sync: onDisk }) {
@@ -75,7 +75,7 @@ export function openBlobFolder(folder: string, grace = 3_600_000): BlobFolder {
             });
             isPlaced = true;
           }
-          // Who placed it may be about to do so.
+          // Also of one that was there: who placed it may only be about to do so.
           await sync(dirname(path));
           if (lasting.has(dirname(path))) return;
           for (const above of [dirname(dirname(path)), folder]) await sync(above);

@@ -58,6 +58,7 @@ export function openS3Blobs({ store, locks, incoming, grace = 3_600_000 }: S3Blo
 
   return {
     incoming,
+    destination: { blobs: null, isKept: false },
     original: (sha256) => ({
       async withFile(use) {
         const file = fetched.get(sha256) ?? { path: fetch(sha256), users: 0 };

@@ -7,6 +7,14 @@ export type Session = Pick<pg.ClientBase, 'query'>;
 /** Says which of these hashes a row refers to; `within`: asked on this connection, as the caller holds a lock on it. */
 export type Referred = (sha256s: readonly string[], within?: Session) => Promise<ReadonlySet<string>>;
 
+/** Where received files go. */
+export interface Destination {
+  /** Folder of blobs that are addressed by content. Null: there is none. */
+  readonly blobs: string | null;
+  /** They stay on this disk, so they are synced; else only when somebody asks for it. */
+  readonly isKept: boolean;
+}
+
 /** A file of `incoming` that may become a blob. */
 export interface Arrived {
   readonly path: string;
@@ -34,6 +42,7 @@ export interface Staged {
 export interface Blobs {
   /** Local folder of what is on its way; where blobs are files, on their disk. */
   readonly incoming: string;
+  readonly destination: Destination;
   original(sha256: string): Original;
   /** Takes over a file for the bytes of this hash, in hexadecimal. */
   stage(sha256: string, file: Arrived): Promise<Staged>;

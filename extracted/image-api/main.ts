@@ -20,7 +20,6 @@ import { askMirrored } from './mirrored.ts';
 import { openOwnStore } from './own-store.ts';
 import { createPictureMetrics, type PictureMetrics } from './picture-metrics.ts';
 import { askProducts } from './products.ts';
-import type { Given } from './receiving.ts';
 import { openRegistry, reachableUrl } from './registry.ts';
 import { createRender } from './render.ts';
 import { openRenditionCache, type RenditionCache } from './rendition-cache.ts';
@@ -30,7 +29,7 @@ import { openS3Store } from './s3-store.ts';
 import { checkSessions } from './session.ts';
 import { allowSizes } from './sizes.ts';
 import { openStore, type Store } from './store.ts';
-import { createReceive } from './upload.ts';
+import { createReceive, type UploadOptions } from './upload.ts';
 
 /** Milliseconds between two looks for what uploads left that were cut off. */
 const SWEEP_EVERY = 3_600_000;
@@ -46,7 +45,7 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
   });
   // The pool replaces an idle connection that broke; an error nobody hears would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'a database connection broke'));
-  const { store, incoming, given } = openData(config, pool, log);
+  const { store, ...files } = openData(config, pool, log);
   const sweep = (): Promise<void> =>
     store.sweep().catch((error: unknown) => log.warn({ err: error }, 'sweeping failed; it is tried again'));
   const swept = sweep();
@@ -86,7 +85,7 @@ async function serve(config: Config, log: Logger): Promise<() => Promise<void>> 
     trustProxy,
     registry,
     metrics,
-    receive: createReceive({ incoming, given }),
+    receive: createReceive(files),
     sessions,
     mirrored: config.mirroredSql === null ? undefined : askMirrored({ pool, sql: config.mirroredSql }),
     isReady: async () => !isDraining && (await isDatabaseUp()),
@@ -137,7 +136,7 @@ function openData(
   config: Config,
   pool: pg.Pool,
   log: Logger,
-): { store: Store; incoming: string; given: Given } {
+): { store: Store } & Pick<UploadOptions, 'incoming' | 'destination'> {
   const { data, blobDir, bucket, stale, shopUrl } = config;
   if (data === 'own') {
     const onAway = (error: Error): void => log.warn({ err: error }, 'the bucket of the pictures is away');
@@ -152,11 +151,11 @@ function openData(
     return {
       store: openOwnStore({ pool, blobs, products: askProducts({ shopUrl }) }),
       incoming: blobs.incoming,
-      given: { blobs: bucket ? null : blobDir, isKept: !bucket },
+      destination: blobs.destination,
     };
   }
   const files = openFiles(blobDir, stale);
-  return { store: openStore(pool, files), incoming: files.incoming, given: { blobs: null, isKept: true } };
+  return { store: openStore(pool, files), incoming: files.incoming };
 }
 
 async function listen(server: Server, { host, port }: Config): Promise<void> {

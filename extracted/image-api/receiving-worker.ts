@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import { avifParts } from './avif-parts.ts';
-import { placeOf } from './blobs.ts';
+import { placeOf, type Destination } from './blobs.ts';
 import { bytesOf, WINDOW, type BytesOf } from './bytes-of.ts';
 import { jpegParts } from './jpeg-parts.ts';
 import { hasTooManyScans } from './jpeg-scans.ts';
 import type { Walk, Walked } from './parts.ts';
 import { pngParts } from './png-parts.ts';
 import { Problem } from './problem.ts';
-import { SLOT, type Examined, type Given, type Order, type Report } from './receiving.ts';
+import { SLOT, type Examined, type Order, type Report } from './receiving.ts';
 import { webpParts } from './webp-parts.ts';
 import type { Kind } from './wish.ts';
 
@@ -35,7 +35,7 @@ const files = new Map<number, File>();
 /** What the walk of one file has in memory; they take turns, as no walk lets go of the thread. */
 const window = Buffer.alloc(WINDOW);
 const synced = promisify(fsync);
-const { blobs, isKept } = workerData as Given;
+const { blobs, isKept } = workerData as Destination;
 
 const tell = (report: Report): void => parentPort!.postMessage(report);
 
@@ -122,7 +122,7 @@ function remove(number: number): void {
   rmSync(file.path, { force: true });
 }
 
-/** Whether a blob has these bytes, as far as a look at it tells. */
+/** Whether a blob has these bytes, as far as a look at it tells: a hint, for the store looks again when it places them. */
 function isBlob(sha256: string, size: number): boolean {
   if (blobs === null) return false;
   return statSync(join(blobs, placeOf(sha256)), { throwIfNoEntry: false })?.size === size;

@@ -62,22 +62,32 @@ describe('receiving files in a thread', function () {
     assert.equal((await received(path(), picture.subarray(0, -100), 'jpeg')).walked, 'damaged');
   });
 
-  it('does not sync what a blob has already, unless it is asked to', async () => {
+  it('does not sync what a blob has already, nor what goes elsewhere, unless it is asked to', async () => {
     const bytes = randomBytes(100);
     const blob = join(folder, placeOf(sha256(bytes)));
-    const receiveThere = createReceiving({ blobs: folder, isKept: true });
+    const [here, elsewhere] = [true, false].map((isKept) =>
+      createReceiving({ blobs: isKept ? folder : null, isKept }),
+    );
     mkdirSync(dirname(blob), { recursive: true });
-    for (const there of [null, bytes, bytes.subarray(1)]) {
+    for (const [to, there, isSynced] of [
+      [here!, null, true],
+      [here!, bytes, false],
+      [here!, bytes.subarray(1), true],
+      [elsewhere!, null, false],
+    ] as const) {
+      rmSync(blob, { force: true });
       if (there) writeFileSync(blob, there);
-      const [to, isStored] = [path(), there === bytes];
-      const file = receiveThere(to);
-      await write(file, bytes);
-      const ended = await file.end('gif');
-      assert.equal(ended.sha256, sha256(bytes));
-      // Another's now: taken away, there is nothing left to be synced.
-      renameSync(to, blob);
-      if (isStored) await assert.rejects(ended.sync(), { code: 'ENOENT' });
-      else await ended.sync();
+      for (const isMoved of [false, true]) {
+        const at = path();
+        const file = to(at);
+        await write(file, bytes);
+        const ended = await file.end('gif');
+        assert.equal(ended.sha256, sha256(bytes));
+        // Another's now: where the sync was not under way, there is nothing left to be synced.
+        if (isMoved) renameSync(at, `${at}-moved`);
+        if (isMoved && !isSynced) await assert.rejects(ended.sync(), { code: 'ENOENT' });
+        else await ended.sync();
+      }
     }
   });
 

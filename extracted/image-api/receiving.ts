@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
+import type { Destination } from './blobs.ts';
 import type { Walked } from './parts.ts';
 import { sync } from './sync.ts';
 import type { Kind } from './wish.ts';
@@ -41,14 +42,6 @@ export const SLOT = 262_144;
 /** Slots of files that ended, kept for the next ones: fresh memory costs more than the copy into it. */
 const SPARE = 16;
 
-/** Where what is received goes, which the thread begins with. */
-export interface Given {
-  /** Folder of blobs that are addressed by content. Null: there is none. */
-  readonly blobs: string | null;
-  /** It stays on this disk, so it is synced; else only when somebody asks for it. */
-  readonly isKept: boolean;
-}
-
 export type Order = { readonly number: number } & (
   | { readonly what: 'begin'; readonly path: string; readonly memory: SharedArrayBuffer }
   | { readonly what: 'write'; readonly slot: 0 | 1; readonly length: number }
@@ -68,11 +61,11 @@ export type Report = { readonly number: number } & (
 
 /**
  * Receives files in a thread of its own, which writes them, hashes them and walks over them: milliseconds of CPU for each, in which the loop would serve nobody, and
- * a dozen turns through the pool that pictures are made in. `script`: what the thread runs. It is
- * replaced should it end, and keeps no process from ending.
+ * a dozen turns through the pool that pictures are made in. `destination`: by default they stay on this disk, under names of
+ * their own. `script`: what the thread runs. It is replaced should it end, and keeps no process from ending.
  */
 export function createReceiving(
-  given: Given = { blobs: null, isKept: true },
+  destination: Destination = { blobs: null, isKept: true },
   script = new URL('receiving-worker.ts', import.meta.url),
 ): (path: string) => Receiving {
   const files = new Map<number, ReceivedFile>();
@@ -80,7 +73,7 @@ export function createReceiving(
   let last = 0;
 
   const begin = (): Worker => {
-    const begun = new Worker(script, { workerData: given });
+    const begun = new Worker(script, { workerData: destination });
     begun.on('message', (report: Report) => files.get(report.number)?.hear(report));
     const ended = (error: Error): void => {
       if (worker !== begun) return;

@@ -1,15 +1,16 @@
 import { unlink } from 'node:fs/promises';
 import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
+import type { Destination } from './blobs.ts';
 import { Problem } from './problem.ts';
-import { createReceiving, type Given } from './receiving.ts';
+import { createReceiving } from './receiving.ts';
 import { pictureStorage, type Seen } from './storage.ts';
 
 export interface UploadOptions {
   /** Folder of received files. */
   readonly incoming: string;
-  /** Where they go. Default: they stay on this disk, under names of their own. */
-  readonly given?: Given;
+  /** Where they go. Default: see `createReceiving`. */
+  readonly destination?: Destination;
   /** Bytes of a picture. Default 25 MiB. */
   readonly maxBytes?: number;
 }
@@ -34,9 +35,9 @@ const AROUND = 65_536;
 const WANTED = 'send one picture in the field image and, if you like, a text in alt';
 
 /** Takes one picture (field `image`) and its description (`alt`) out of a form. Throws 400 for every other form, 413 for too many bytes. */
-export function createReceive({ incoming, given, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
+export function createReceive({ incoming, destination, maxBytes = 25 * 2 ** 20 }: UploadOptions): Receive {
   const parse = multer({
-    storage: pictureStorage(incoming, createReceiving(given)),
+    storage: pictureStorage(incoming, createReceiving(destination)),
     limits: {
       files: 1,
       fileSize: maxBytes,

@@ -84,10 +84,7 @@ export async function openOwnImageApi(
       store,
       clean: createClean({ bounded }),
       renditions: createRenditions({ render: createRender({ bounded }) }),
-      receive: createReceive({
-        incoming: blobs.incoming,
-        given: { blobs: bucket ? null : blobDir, isKept: !bucket },
-      }),
+      receive: createReceive({ incoming: blobs.incoming, destination: ownBlobs.destination }),
       sessions,
       mirrored,
       isReady: async () => true,
