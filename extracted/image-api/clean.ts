@@ -12,7 +12,7 @@ import { MOST_SCANS } from './jpeg-scans.ts';
 import { isWhole, type Parts, type Walked } from './parts.ts';
 import { damaged, noSpace, Problem } from './problem.ts';
 import type { Received } from './upload.ts';
-import { weightOf } from './weight.ts';
+import { headerOf, weightOf, type Header } from './weight.ts';
 import type { Kind } from './wish.ts';
 
 export interface CleanOptions {
@@ -47,17 +47,14 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
   const read = (path: string, failOn: 'warning' | 'error'): Sharp =>
     sharp(path, { limitInputPixels: maxPixels, failOn }).timeout({ seconds: Math.ceil(workTime / 1000) });
   /** Kept as it was coded is only what decodes without a word. */
-  const isSound = (path: string, header: Metadata, { proof }: Walked): Promise<boolean> =>
+  const isSound = (path: string, header: Header, { proof }: Walked): Promise<boolean> =>
     bounded(() => decodes(read(path, 'warning'), header, proof), {
       bytes: weightOf(header, { width: 1, height: 1, kind: 'png' }),
     });
 
   return async (received, keep) => {
     const { path, kind } = received;
-    // Reading a header unfolds nothing, so here no limit keeps the size from being told.
-    const header = await sharp(path, { limitInputPixels: false })
-      .metadata()
-      .catch(() => null);
+    const header = known(received) ?? (await look(path));
     if (!header) throw damaged();
     const { width, height } = header;
     if (width * height > maxPixels || Math.max(width, height) > HOLDS[kind])
@@ -65,7 +62,7 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
         413,
         `${width} × ${height} pixels are more than ${maxPixels / 1e6} megapixels, or than ${HOLDS[kind]} a side`,
       );
-    const walked = isPlain(header) ? received.walked : null;
+    const walked = header.isPlain ? received.walked : null;
     if (walked === 'damaged') throw damaged();
     if (received.hasTooManyScans)
       throw new Problem(422, `the picture has more than ${MOST_SCANS} scans; save it anew and send it again`);
@@ -93,6 +90,25 @@ export function createClean({ bounded, maxPixels = 40_000_000, workTime = 20_000
   };
 }
 
+/** A header, and whether the picture can be kept as it was coded. */
+interface Look extends Header {
+  readonly isPlain: boolean;
+}
+
+/** What a decoder says of a file; null when it can not be read. That unfolds nothing, so no limit keeps the size from being told. */
+async function look(path: string): Promise<Look | null> {
+  const found = await sharp(path, { limitInputPixels: false })
+    .metadata()
+    .catch(() => null);
+  return found && { ...headerOf(found), isPlain: isPlain(found) };
+}
+
+/** What was found out while the file came, if that is all there is to know; null: a decoder has to look. */
+function known({ walked, size }: Received): Look | null {
+  if (walked === null || walked === 'damaged' || !walked.header || !isWhole(walked.parts, size)) return null;
+  return { ...walked.header, isPlain: true };
+}
+
 /** Upright, in sRGB or grey, of no more than 8 bits, alone in its file. */
 function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
   return (
@@ -105,13 +121,11 @@ function isPlain({ orientation, icc, space, depth, pages }: Metadata): boolean {
 }
 
 /** Whether a decoder finds in the file a picture as it found in the one that it was made of. */
-async function looksLike(path: string, { width, height, channels }: Metadata): Promise<boolean> {
-  const found = await sharp(path, { limitInputPixels: false })
-    .metadata()
-    .catch(() => null);
+async function looksLike(path: string, { width, height, channels }: Header): Promise<boolean> {
+  const found = await look(path);
   return (
     found !== null &&
-    isPlain(found) &&
+    found.isPlain &&
     found.width === width &&
     found.height === height &&
     found.channels === channels
@@ -125,11 +139,7 @@ const BEGINNING = 100_000;
 const SHRUNK = 64;
 
 /** Decodes for the sake of faults, from the top to one line, and keeps next to nothing of it. */
-async function decodes(
-  picture: Sharp,
-  { width, height }: Metadata,
-  proof: Walked['proof'],
-): Promise<boolean> {
+async function decodes(picture: Sharp, { width, height }: Header, proof: Walked['proof']): Promise<boolean> {
   const lines = proof === 'all' ? height : Math.min(height, Math.ceil(BEGINNING / width));
   const little =
     proof === 'shrunk'

@@ -1,10 +1,12 @@
 import type { BytesOf } from './bytes-of.ts';
 import { Kept, MOST_SEGMENTS, type Walk } from './parts.ts';
 import { damaged } from './problem.ts';
+import type { Header } from './weight.ts';
 
 /** Second byte of a marker (ITU-T T.81, table B.1). */
 const SOF0 = 0xc0;
 const SOF1 = 0xc1;
+const SOF2 = 0xc2;
 const SOI = 0xd8;
 const EOI = 0xd9;
 const SOS = 0xda;
@@ -34,6 +36,8 @@ export const jpegParts: Walk = async (bytes) => {
   let components = 0;
   /** What every scan so far was: all components of a sequential frame, and the first scan. */
   let isOneScan = false;
+  /** Undefined before there is a frame, null when there are two: which one counts is for the decoder to say. */
+  let header: Header | null | undefined;
   let offset = 2;
   for (let count = 0; count < MOST_SEGMENTS; count++) {
     const head = await bytes.at(offset, 18);
@@ -47,13 +51,15 @@ export const jpegParts: Walk = async (bytes) => {
     }
     if (marker === EOI) {
       kept.keep(offset, 2);
-      return hasScan ? { parts: kept.parts, proof: isOneScan ? 'beginning' : 'all' } : null;
+      if (!hasScan) return null;
+      return { parts: kept.parts, proof: isOneScan ? 'beginning' : 'all', header: header ?? null };
     }
     if (head.length < 4) throw damaged();
     const length = 2 + head.readUInt16BE(2);
     if (length < 4 || marker === SOI) return null;
     if (offset + length > bytes.size) throw damaged();
     if (marker === SOF0 || marker === SOF1) components = head[9]!;
+    if (marker >= SOF0 && marker <= SOF2) header = header === undefined ? frameOf(head) : null;
     if (marker === SOS) {
       isOneScan = !hasScan && components > 0 && head[4] === components;
       hasScan = true;
@@ -85,6 +91,13 @@ export const jpegParts: Walk = async (bytes) => {
   }
   return null;
 };
+
+/** What the head of a frame says (T.81, B.2.2); null for what is neither grey nor in three colours, or not of 8 bits, or says that its height comes later. */
+function frameOf(head: Buffer): Header | null {
+  const [precision, height, width, channels] = [head[4], head.readUInt16BE(5), head.readUInt16BE(7), head[9]];
+  if (precision !== 8 || height === 0 || width === 0 || (channels !== 1 && channels !== 3)) return null;
+  return { width, height, format: 'jpeg', channels, depth: 'uchar', isProgressive: head[1] === SOF2 };
+}
 
 /** Where coded data ends: at the first marker that is neither a stuffed zero nor a restart (T.81, B.1.1.5). */
 async function scanEnd(bytes: BytesOf, start: number): Promise<number> {

@@ -1,5 +1,6 @@
 import type { BytesOf } from './bytes-of.ts';
 import type { Span } from './original.ts';
+import type { Header } from './weight.ts';
 
 /** What is kept of a file, in order: spans of it, and bytes in place of others. */
 export type Parts = readonly (Span | Buffer)[];
@@ -11,6 +12,11 @@ export interface Walked {
    * memory; or only the beginning, where a decoder that has begun does not refuse the rest.
    */
   readonly proof: 'all' | 'shrunk' | 'beginning';
+  /**
+   * What a decoder would say of the file, if the parts are all of it: of a picture that is upright, in sRGB or grey, of no more than 8 bits, alone. Null or missing: the
+   * decoder has to be asked.
+   */
+  readonly header?: Header | null;
 }
 
 /**

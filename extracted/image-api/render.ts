@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import type { Bounded } from './bounded.ts';
 import { ENCODERS, HOLDS } from './codecs.ts';
 import { damaged, Problem } from './problem.ts';
-import { weightOf, type Header } from './weight.ts';
+import { headerOf, weightOf, type Header } from './weight.ts';
 import { MAX_SIDE, type Kind, type Wish } from './wish.ts';
 
 export interface RenderOptions {
@@ -72,11 +72,6 @@ export function createRender({
     const bytes = weightOf(header, { width, height, kind: wish.kind });
     return Promise.race([bounded(work, { signal, bytes }), late.promise]);
   };
-}
-
-/** What is needed of it: metadata has profiles too. */
-function headerOf({ width, height, format, channels, depth, isProgressive }: Metadata): Header {
-  return { width, height, format, channels, depth, isProgressive };
 }
 
 function tooSlow(workTime: number): Problem {

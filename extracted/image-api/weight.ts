@@ -5,6 +5,11 @@ import { LARGE } from './codecs.ts';
 export type Header = Pick<Metadata, 'width' | 'height'> &
   Partial<Pick<Metadata, 'format' | 'channels' | 'depth' | 'isProgressive'>>;
 
+/** What is needed of it: metadata has profiles too. */
+export function headerOf({ width, height, format, channels, depth, isProgressive }: Metadata): Header {
+  return { width, height, format, channels, depth, isProgressive };
+}
+
 /** What is made of it. */
 export interface Made {
   /** Pixels. */
