@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { cpuOf } from '../load.ts';
 import { median } from '../report.ts';
 import type { Ground } from './ground.ts';
-import { under, type Figure } from './processes.ts';
+import { turned, under, type Figure } from './processes.ts';
 import { photo, screen, webPicture } from './samples.ts';
 
 const KINDS = ['jpeg', 'webp'] as const;
@@ -34,7 +34,7 @@ export async function conversions(
       const figures = new Map<string, Figure[]>(Object.keys(who).map((each) => [each, []]));
       // The first round warms up.
       for (let round = -1; round < rounds; round++)
-        for (const [each, measure] of Object.entries(who)) {
+        for (const [each, measure] of turned(Object.entries(who), round + 1)) {
           const figure = await measure();
           if (round >= 0) figures.get(each)!.push(figure);
         }

@@ -76,3 +76,9 @@ export async function under(
     throw new Error(`${what.paths[0]} at port ${what.port}: ${JSON.stringify(failed)}, ${done} done`);
   return { perSecond, cpu };
 }
+
+/** Who comes first comes last the next time: what one leaves behind (dirty pages, a warm core) the next one meets. */
+export function turned<T>(all: readonly T[], round: number): T[] {
+  const first = round % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
+}

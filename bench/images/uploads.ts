@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { form, formType, picturePart } from '../../test/support/hostile-requests.ts';
 import { median } from '../report.ts';
 import type { Ground } from './ground.ts';
-import { under, type Figure } from './processes.ts';
+import { turned, under, type Figure } from './processes.ts';
 import { noisy, sample } from './samples.ts';
 
 /** How far below multer's disk storage the service may be, and the MB that twenty uploads at once may take. */
@@ -31,17 +31,19 @@ export async function uploads(ground: Ground, rounds: number, seconds: number): 
       seconds,
     };
     const [own, others]: [Figure[], Figure[]] = [[], []];
-    for (let round = -1; round < rounds; round++) {
-      const ours = await under(load, uncached.pid, { port: uncached.port, ...send });
-      const theirs = await under(load, multer.pid, { port: multer.port, ...send });
-      // Memory that was freed just now costs less than fresh memory, so both give theirs back.
-      for (const file of readdirSync(ground.uploads)) rmSync(join(ground.uploads, file));
-      if (isVaried)
-        for (const blob of globSync(join(ground.sides.ownImageApi.blobDir, 'sha256/*/*'))) rmSync(blob);
-      if (round < 0) continue;
-      own.push(ours);
-      others.push(theirs);
-    }
+    const both = [
+      { pid: uncached.pid, port: uncached.port, figures: own },
+      { pid: multer.pid, port: multer.port, figures: others },
+    ];
+    for (let round = -1; round < rounds; round++)
+      for (const { pid, port, figures } of turned(both, round + 1)) {
+        const figure = await under(load, pid, { port, ...send });
+        if (round >= 0) figures.push(figure);
+        // Memory that was freed just now costs less than fresh memory, so both give theirs back.
+        for (const file of readdirSync(ground.uploads)) rmSync(join(ground.uploads, file));
+        if (isVaried)
+          for (const blob of globSync(join(ground.sides.ownImageApi.blobDir, 'sha256/*/*'))) rmSync(blob);
+      }
     const row = `${name} (${(bytes.length / 1e6).toFixed(1)} MB)`;
     const ratio = median(own.map(({ perSecond }, n) => perSecond / others[n]!.perSecond));
     for (const [who, figures, each] of [

@@ -18,9 +18,9 @@ const HDLR = fullBox('hdlr', 0, 0, Buffer.alloc(4), Buffer.from('pict'), Buffer.
  * Of an AVIF: the coded data of the picture that it shows, its tiles and its transparency, in a file that is written anew around them, so that of the client's boxes only numbers are left that
  * are known here. Sequences, and what is not followed, are encoded anew.
  */
-export const avifParts: Walk = async (bytes) => {
+export const avifParts: Walk = (bytes) => {
   try {
-    const meta = await metaOf(bytes);
+    const meta = metaOf(bytes);
     if (!meta) return null;
     return { parts: written(stillOf(meta.body, meta.start, bytes.size), bytes.size), proof: 'all' };
   } catch (error) {
@@ -30,11 +30,11 @@ export const avifParts: Walk = async (bytes) => {
 };
 
 /** The box that says what is where, in memory. Null when there is none, or the file is a sequence too. Throws 422 where the file ends before it does. */
-async function metaOf(bytes: BytesOf): Promise<{ body: Buffer; start: number } | null> {
+function metaOf(bytes: BytesOf): { body: Buffer; start: number } | null {
   let meta: { body: Buffer; start: number } | null = null;
   let offset = 0;
   for (let count = 0; offset < bytes.size; count++) {
-    const head = await bytes.at(offset, 16);
+    const head = bytes.at(offset, 16);
     const rest = bytes.size - offset;
     const found = head.length < 8 ? null : boxSize(head, rest);
     // What is behind the picture may be anything.
@@ -45,7 +45,7 @@ async function metaOf(bytes: BytesOf): Promise<{ body: Buffer; start: number } |
     if (count >= MOST_SEGMENTS || found.type === 'moov') return null;
     if (found.type === 'ftyp' || found.type === 'meta') {
       if (found.whole > MOST_META || (found.type === 'ftyp') !== (offset === 0) || meta) return null;
-      const body = Buffer.from(await bytes.at(offset + found.head, found.whole - found.head));
+      const body = Buffer.from(bytes.at(offset + found.head, found.whole - found.head));
       if (found.type === 'meta') meta = { body, start: offset + found.head };
       else if (body.toString('latin1').includes('avis')) return null;
     }

@@ -6,16 +6,11 @@ export interface BytesOf {
   /** Bytes in the file. */
   readonly size: number;
   /** From `offset` up to `length` bytes; fewer where the file ends. Good until the next call. `length` is at most a window, 1 MiB. */
-  at(offset: number, length: number): Promise<Buffer>;
+  at(offset: number, length: number): Buffer;
 }
 
-/** Reads up to `length` bytes of a file at `position` into `window` at `offset`; resolves with how many. */
-export type ReadAt = (
-  window: Buffer,
-  offset: number,
-  length: number,
-  position: number,
-) => number | Promise<number>;
+/** Reads up to `length` bytes of a file at `position` into `window` at `offset`; returns how many. */
+export type ReadAt = (window: Buffer, offset: number, length: number, position: number) => number;
 
 /** `window`: memory of that many bytes, where there is some already. */
 export function bytesOf(
@@ -27,13 +22,13 @@ export function bytesOf(
   let filled = 0;
   return {
     size,
-    async at(offset, length) {
+    at(offset, length) {
       const wanted = Math.max(0, Math.min(length, WINDOW, size - offset));
       if (offset < start || offset + wanted > start + filled) {
         start = offset;
         filled = 0;
         while (filled < wanted) {
-          const count = await readAt(window, filled, window.length - filled, start + filled);
+          const count = readAt(window, filled, window.length - filled, start + filled);
           if (count === 0) break;
           filled += count;
         }

@@ -27,7 +27,7 @@ const JFIF = Buffer.from('ffe000104a46494600010100000100010000', 'hex');
  * All colours in one sequential scan: there libjpeg, once it has begun, fills in what it can not read and goes on, so its beginning proves the rest (decisions/016
  * has how that was tried).
  */
-export const jpegParts: Walk = async (bytes) => {
+export const jpegParts: Walk = (bytes) => {
   const kept = new Kept();
   kept.keep(0, 2);
   let hasJfif = false;
@@ -40,7 +40,7 @@ export const jpegParts: Walk = async (bytes) => {
   let header: Header | null | undefined;
   let offset = 2;
   for (let count = 0; count < MOST_SEGMENTS; count++) {
-    const head = await bytes.at(offset, 18);
+    const head = bytes.at(offset, 18);
     if (head.length < 2) throw damaged();
     // What is between segments is no picture's; a decoder would look for the next marker.
     if (head[0] !== 0xff) return null;
@@ -63,7 +63,7 @@ export const jpegParts: Walk = async (bytes) => {
     if (marker === SOS) {
       isOneScan = !hasScan && components > 0 && head[4] === components;
       hasScan = true;
-      const end = await scanEnd(bytes, offset + length);
+      const end = scanEnd(bytes, offset + length);
       kept.keep(offset, end - offset);
       offset = end;
       continue;
@@ -100,9 +100,9 @@ function frameOf(head: Buffer): Header | null {
 }
 
 /** Where coded data ends: at the first marker that is neither a stuffed zero nor a restart (T.81, B.1.1.5). */
-async function scanEnd(bytes: BytesOf, start: number): Promise<number> {
+function scanEnd(bytes: BytesOf, start: number): number {
   for (let offset = start; ;) {
-    const chunk = await bytes.at(offset, 131_072);
+    const chunk = bytes.at(offset, 131_072);
     // A marker is two bytes; the last one may be its first.
     if (chunk.length < 2) throw damaged();
     let at = chunk.indexOf(0xff);

@@ -14,10 +14,10 @@ const isBare = (marker: number): boolean =>
  * Whether a JPEG has more scans than any needs. A decoder reads all of them before it makes the first line, and looks at no clock meanwhile: a few megabytes
  * would keep it busy for hours. Goes from marker to marker as decoders do, whatever lies between them.
  */
-export async function hasTooManyScans(bytes: BytesOf): Promise<boolean> {
+export function hasTooManyScans(bytes: BytesOf): boolean {
   let scans = 0;
   for (let offset = 0; offset + 1 < bytes.size;) {
-    const chunk = await bytes.at(offset, 131_072);
+    const chunk = bytes.at(offset, 131_072);
     let at = chunk.indexOf(0xff);
     while (at !== -1 && at + 1 < chunk.length && isBare(chunk[at + 1]!)) at = chunk.indexOf(0xff, at + 1);
     if (at === -1 || at + 1 === chunk.length) {
@@ -28,7 +28,7 @@ export async function hasTooManyScans(bytes: BytesOf): Promise<boolean> {
     const marker = chunk[at + 1]!;
     if (marker === EOI) return false;
     if (marker === SOS && ++scans > MOST_SCANS) return true;
-    const length = await bytes.at(offset + at + 2, 2);
+    const length = bytes.at(offset + at + 2, 2);
     offset += at + 2 + (length.length === 2 ? length.readUInt16BE() : 0);
   }
   return false;

@@ -11,8 +11,8 @@ const drawn = (background: object = { r: 200, g: 90, b: 30 }, channels: 3 | 4 = 
 const seeThrough = (): Sharp => drawn({ r: 200, g: 90, b: 30, alpha: 0.4 }, 4);
 
 /** What the walk says of a file that it keeps whole. */
-async function said(walk: Walk, file: Buffer): Promise<Header | null | undefined> {
-  const walked = await walk(
+function said(walk: Walk, file: Buffer): Header | null | undefined {
+  const walked = walk(
     bytesOf(
       (window, offset, length, position) => file.copy(window, offset, position, position + length),
       file.length,
@@ -41,7 +41,7 @@ describe('the header that a walk finds', () => {
     it(`is what a decoder says of ${name}`, async () => {
       const file = await make();
       const metadata = await sharp(file).metadata();
-      assert.deepEqual(await said(walk, file), headerOf(metadata));
+      assert.deepEqual(said(walk, file), headerOf(metadata));
       assert.deepEqual(
         [metadata.orientation, metadata.icc, metadata.pages],
         [undefined, undefined, undefined],
@@ -53,7 +53,7 @@ describe('the header that a walk finds', () => {
   it('leaves open how many channels a palette has', async () => {
     const file = await seeThrough().png({ palette: true }).toBuffer();
     const header = headerOf(await sharp(file).metadata());
-    assert.deepEqual(await said(pngParts, file), { ...header, channels: undefined });
+    assert.deepEqual(said(pngParts, file), { ...header, channels: undefined });
   });
 
   const other: Readonly<Record<string, readonly [Walk, () => Promise<Buffer>]>> = {
@@ -64,7 +64,7 @@ describe('the header that a walk finds', () => {
     'a PNG of 16 bits': [pngParts, () => drawn().toColourspace('rgb16').png().toBuffer()],
   };
   for (const [name, [walk, make]] of Object.entries(other))
-    it(`is left to the decoder of ${name}`, async () => assert.equal(await said(walk, await make()), null));
+    it(`is left to the decoder of ${name}`, async () => assert.equal(said(walk, await make()), null));
 });
 
 async function patched(marker: number, offset: number, ...bytes: number[]): Promise<Buffer> {

@@ -6,13 +6,13 @@ import type { Header } from './weight.ts';
 const NEEDED = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND']);
 
 /** Of a PNG: its pixels, palette, transparency and resolution (nine bytes, with no room for more), up to IEND. Texts, times, colour hints and frames of an animation are left out. */
-export const pngParts: Walk = async (bytes) => {
+export const pngParts: Walk = (bytes) => {
   const kept = new Kept();
   kept.keep(0, 8);
-  const header = headerOf(await bytes.at(8, 25));
+  const header = headerOf(bytes.at(8, 25));
   let offset = 8;
   for (let count = 0; count < MOST_SEGMENTS; count++) {
-    const head = await bytes.at(offset, 8);
+    const head = bytes.at(offset, 8);
     if (head.length < 8) throw damaged();
     const type = head.toString('latin1', 4, 8);
     // Length, type and checksum are not counted in the length.

@@ -85,7 +85,7 @@ async function end(number: number, file: File, kind: Kind): Promise<void> {
     const onDisk = isSyncing ? synced(file.descriptor) : null;
     let examined: Examined;
     try {
-      examined = { sha256, ...(await examine(file, size, kind)) };
+      examined = { sha256, ...examine(file, size, kind) };
       if (isSyncing) tell({ number, what: 'ended', examined, isSyncing });
     } finally {
       // Nobody closes a file that is being synced.
@@ -128,20 +128,20 @@ function isBlob(sha256: string, size: number): boolean {
   return statSync(join(blobs, placeOf(sha256)), { throwIfNoEntry: false })?.size === size;
 }
 
-async function examine({ descriptor }: File, size: number, kind: Kind): Promise<Omit<Examined, 'sha256'>> {
+function examine({ descriptor }: File, size: number, kind: Kind): Omit<Examined, 'sha256'> {
   const bytes = (): BytesOf => bytesOf((...at) => readSync(descriptor, ...at), size, window);
-  const walked = await walk(bytes(), kind);
+  const walked = walk(bytes(), kind);
   // One scan was seen by the walk; all others are counted before a decoder sees them.
   const isCounted = kind === 'jpeg' && (walked === null || walked === 'damaged' || walked.proof === 'all');
   return {
     walked,
-    hasTooManyScans: isCounted && (await hasTooManyScans(bytes())),
+    hasTooManyScans: isCounted && hasTooManyScans(bytes()),
   };
 }
 
-async function walk(bytes: BytesOf, kind: Kind): Promise<Walked | 'damaged' | null> {
+function walk(bytes: BytesOf, kind: Kind): Walked | 'damaged' | null {
   try {
-    return (await WALKS[kind]?.(bytes)) ?? null;
+    return WALKS[kind]?.(bytes) ?? null;
   } catch (error) {
     if (error instanceof Problem) return 'damaged';
     throw error;

@@ -17,8 +17,8 @@ interface Extended {
  * Of a WebP (RFC 9649 §2.5–2.7) the chunk of its pixels, and with a lossy one its transparency. What the extended form has beside them (EXIF, XMP, whatever a
  * program cared to leave) is left out, and so is the extended form itself where no transparency needs it.
  */
-export const webpParts: Walk = async (bytes) => {
-  const head = await bytes.at(0, 12);
+export const webpParts: Walk = (bytes) => {
+  const head = bytes.at(0, 12);
   if (head.length < 12) throw damaged();
   const end = 8 + head.readUInt32LE(4);
   if (end > bytes.size) throw damaged();
@@ -26,7 +26,7 @@ export const webpParts: Walk = async (bytes) => {
   let alpha: Span | null = null;
   let offset = 12;
   for (let count = 0; count < MOST_SEGMENTS; count++) {
-    const begin = await bytes.at(offset, 18);
+    const begin = bytes.at(offset, 18);
     const length = begin.length < 8 ? Infinity : begin.readUInt32LE(4);
     if (offset + 8 + length > end) throw damaged();
     const span = { start: offset, end: offset + 7 + length };
@@ -53,16 +53,12 @@ export const webpParts: Walk = async (bytes) => {
 };
 
 /** The file of these chunks: with its size, and zeros after chunks of odd length. */
-async function made(
-  bytes: BytesOf,
-  transparent: readonly [Extended, Span] | null,
-  pixels: Span,
-): Promise<Walked> {
+function made(bytes: BytesOf, transparent: readonly [Extended, Span] | null, pixels: Span): Walked {
   const kept = new Kept();
   const chunks = transparent ? [transparent[1], pixels] : [pixels];
   const sizes = chunks.map(({ start, end }) => 2 * Math.ceil((end - start + 1) / 2));
   const size = sizes.reduce((sum, each) => sum + each, transparent ? 22 : 4);
-  if ((await bytes.at(4, 4)).readUInt32LE(0) === size) kept.keep(0, 12);
+  if (bytes.at(4, 4).readUInt32LE(0) === size) kept.keep(0, 12);
   else {
     const head = Buffer.from('RIFF\0\0\0\0WEBP', 'latin1');
     head.writeUInt32LE(size, 4);
@@ -75,7 +71,7 @@ async function made(
   for (const { start, end } of chunks) {
     kept.keep(start, end - start + 1);
     if ((end - start) % 2 === 1) continue;
-    const padding = await bytes.at(end + 1, 1);
+    const padding = bytes.at(end + 1, 1);
     if (padding[0] === 0) kept.keep(end + 1, 1);
     else kept.put(Buffer.alloc(1));
   }

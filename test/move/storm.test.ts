@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { assertFound } from './found.ts';
-import type { Plant } from './plants.ts';
 import { openField, storm, type Field } from './storm.ts';
 import { details, isClean, summary } from './verdict.ts';
 
@@ -22,11 +20,4 @@ describe('a move in a storm', () => {
     assert.deepEqual(outcome.notes, [], told);
     assert.ok(outcome.acked > 200 && outcome.routed > 50 && outcome.handovers > 5 && outcome.kills > 5, told);
   });
-
-  const planted: readonly Plant[] = ['no fence lock', 'blind dirty-clear'];
-  for (const plant of planted)
-    it(`finds a planted mistake: ${plant}`, async function () {
-      this.timeout(120_000);
-      await assertFound(field, plant, 4);
-    });
 });
