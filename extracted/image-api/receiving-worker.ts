@@ -11,7 +11,7 @@ import { hasTooManyScans } from './jpeg-scans.ts';
 import type { Walk, Walked } from './parts.ts';
 import { pngParts } from './png-parts.ts';
 import { Problem } from './problem.ts';
-import { SLOT, type Examined, type Order, type Report } from './receiving.ts';
+import type { Examined, Order, Report } from './receiving.ts';
 import { webpParts } from './webp-parts.ts';
 import type { Kind } from './wish.ts';
 
@@ -63,7 +63,7 @@ function obey(order: Order): void {
   if (!file) return;
   switch (order.what) {
     case 'write': {
-      const bytes = Buffer.from(file.memory, order.slot * SLOT, order.length);
+      const bytes = Buffer.from(file.memory, (order.slot * file.memory.byteLength) / 2, order.length);
       for (let done = 0; done < bytes.length;) done += writeSync(file.descriptor, bytes, done);
       file.hash.update(bytes);
       return tell({ number, what: 'written', slot: order.slot });

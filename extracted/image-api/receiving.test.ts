@@ -14,7 +14,8 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { received } from '../../test/support/received.ts';
 import { placeOf } from './blobs.ts';
-import { createReceiving, SLOT, type Receiving } from './receiving.ts';
+import { createReceiving, type Receiving } from './receiving.ts';
+import { SLOT } from './slots.ts';
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const write = (file: Receiving, bytes: Buffer): Promise<void> =>

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { Destination } from './blobs.ts';
 import type { Walked } from './parts.ts';
+import { createSlots } from './slots.ts';
 import { sync } from './sync.ts';
 import type { Kind } from './wish.ts';
 
@@ -37,11 +38,6 @@ export interface Receiving {
   drop(): Promise<void>;
 }
 
-/** Bytes that go to the thread at once. There are two such slots for each file: one is filled while the other one is written. */
-export const SLOT = 262_144;
-/** Slots of files that ended, kept for the next ones: fresh memory costs more than the copy into it. */
-const SPARE = 16;
-
 export type Order = { readonly number: number } & (
   | { readonly what: 'begin'; readonly path: string; readonly memory: SharedArrayBuffer }
   | { readonly what: 'write'; readonly slot: 0 | 1; readonly length: number }
@@ -69,7 +65,7 @@ export function createReceiving(
   script = new URL('receiving-worker.ts', import.meta.url),
 ): (path: string) => Receiving {
   const files = new Map<number, ReceivedFile>();
-  const spare: SharedArrayBuffer[] = [];
+  const slots = createSlots();
   let last = 0;
 
   const begin = (): Worker => {
@@ -91,7 +87,7 @@ export function createReceiving(
   return (path) => {
     const number = ++last;
     const own = (worker ??= begin());
-    const memory = spare.pop() ?? new SharedArrayBuffer(2 * SLOT);
+    const memory = slots.take();
     const file = new ReceivedFile(path, memory, {
       begin: () => own.postMessage({ number, what: 'begin', path, memory } satisfies Order),
       write: (slot, length) => own.postMessage({ number, what: 'write', slot, length } satisfies Order),
@@ -100,7 +96,7 @@ export function createReceiving(
       over() {
         files.delete(number);
         // A thread that ended may still be at work in its slots.
-        if (own === worker && spare.length < SPARE) spare.push(memory);
+        slots.giveBack(memory, own === worker);
       },
     });
     files.set(number, file);
@@ -120,6 +116,8 @@ interface Thread {
 class ReceivedFile implements Receiving {
   readonly #path: string;
   readonly #thread: Thread;
+  /** Bytes of a slot. */
+  readonly #size: number;
   readonly #slots: readonly [Buffer, Buffer];
   readonly #isBusy: [boolean, boolean] = [false, false];
   #slot: 0 | 1 = 0;
@@ -137,7 +135,8 @@ class ReceivedFile implements Receiving {
   constructor(path: string, memory: SharedArrayBuffer, thread: Thread) {
     this.#path = path;
     this.#thread = thread;
-    this.#slots = [Buffer.from(memory, 0, SLOT), Buffer.from(memory, SLOT, SLOT)];
+    this.#size = memory.byteLength / 2;
+    this.#slots = [Buffer.from(memory, 0, this.#size), Buffer.from(memory, this.#size)];
     // Whoever waits for it hears of it; there may be nobody.
     for (const { promise } of [this.#ended, this.#synced]) promise.catch(() => undefined);
   }
@@ -150,12 +149,12 @@ class ReceivedFile implements Receiving {
           this.#goOn = take;
           return;
         }
-        const piece = chunk.subarray(taken, taken + SLOT - this.#filled);
+        const piece = chunk.subarray(taken, taken + this.#size - this.#filled);
         // Filling with other bytes is copying them, by memcpy; copying itself goes word by word where memory is shared, which takes four times as long.
         this.#slots[this.#slot].fill(piece, this.#filled, this.#filled + piece.length);
         taken += piece.length;
         this.#filled += piece.length;
-        if (this.#filled === SLOT) this.#flush();
+        if (this.#filled === this.#size) this.#flush();
       }
       done(this.#failure);
     };

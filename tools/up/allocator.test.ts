@@ -7,8 +7,8 @@ describe('the allocator of the image-api', () => {
 
   it('is jemalloc where the machine has it', () => {
     assert.deepEqual(allocatorFor({}, 'arm64', isThere), { LD_PRELOAD: library });
-    assert.deepEqual(allocatorFor({}, 'x64', isThere), { MALLOC_ARENA_MAX: '2' });
-    assert.deepEqual(allocatorFor({}, 'riscv64', isThere), { MALLOC_ARENA_MAX: '2' });
+    assert.deepEqual(allocatorFor({}, 'x64', isThere, 2), { MALLOC_ARENA_MAX: '4' });
+    assert.deepEqual(allocatorFor({}, 'riscv64', isThere, 8), { MALLOC_ARENA_MAX: '10' });
   });
 
   it('is left as it is where somebody says so', () => {

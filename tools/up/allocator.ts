@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 /** Where Debian's libjemalloc2 puts it. */
 const DEBIAN: Readonly<Record<string, string>> = {
@@ -14,9 +15,11 @@ export function allocatorFor(
   env: Readonly<Record<string, string | undefined>>,
   arch: string = process.arch,
   isThere: (path: string) => boolean = existsSync,
+  cores: number = availableParallelism(),
 ): Record<string, string> {
   const library = DEBIAN[arch];
   if (env['IMAGE_API_JEMALLOC'] === '0' || env['LD_PRELOAD'] || env['MALLOC_ARENA_MAX']) return {};
-  // Without it glibc with two arenas, not one a thread: a quarter less memory under what strangers send.
-  return library && isThere(library) ? { LD_PRELOAD: library } : { MALLOC_ARENA_MAX: '2' };
+  // Without it glibc with as many arenas as there are threads at work (a picture a core, one more, and the loop), not eight a core: a fifth less memory after some
+  // thousand pictures. With fewer they wait for each other, and a picture costs one or two per cent more.
+  return library && isThere(library) ? { LD_PRELOAD: library } : { MALLOC_ARENA_MAX: String(cores + 2) };
 }
