@@ -73,8 +73,8 @@ describe('images when something goes wrong', () => {
           `cookie: ${sides.cookie}`,
         ]);
         socket.write(FORM_HEAD);
-        // It begins like a picture: what does not is never written.
-        socket.write(Buffer.alloc(1_000_000, '\xff\xd8\xff\xe0', 'latin1'));
+        // It begins like a picture: what does not is never written; nor is what is less than a slot takes.
+        socket.write(Buffer.alloc(2_000_000, '\xff\xd8\xff\xe0', 'latin1'));
         await until(() => globSync(join(side().blobDir, 'incoming/*')).length === 1, 'the upload to begin');
         socket.destroy();
         await until(async () => (await side().leftovers()).incoming.length === 0, 'the received part to go');
