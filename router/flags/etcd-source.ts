@@ -48,6 +48,8 @@ export async function openEtcdSource(options: EtcdSourceOptions): Promise<EtcdSo
   const keeper = keptFlags(options.stateDir, prefix);
   const kept = keeper.read();
   let newest: { text: string | null; revision: number } = { text: kept?.text ?? null, revision: 0 };
+  /** The newest value since all was about to be read, null when there was none: what is read then may be older. */
+  let sinceReading: typeof newest | null = null;
   let stale: Stale | null = null;
   let written = '';
   const listeners = new Set<() => void>();
@@ -62,11 +64,14 @@ export async function openEtcdSource(options: EtcdSourceOptions): Promise<EtcdSo
   function take(found: { text: string | null; revision: number }): void {
     if (found.revision <= newest.revision) return;
     newest = found;
+    sinceReading = found;
     for (const listener of listeners) listener();
   }
 
   /** Flags and journal as of one revision. */
   async function readAll(deadline: number): Promise<{ keys: readonly KeyValue[]; revision: number }> {
+    sinceReading = null;
+    journal.reading();
     const flags = await etcd.range(flagsKey, {}, { deadline });
     const { revision } = flags;
     const keys = [...flags.keys];
@@ -86,9 +91,11 @@ export async function openEtcdSource(options: EtcdSourceOptions): Promise<EtcdSo
   function takeAll(keys: readonly KeyValue[], revision: number): void {
     journal.replace(keys.filter(({ key }) => key !== flagsKey));
     const flags = keys.find(({ key }) => key === flagsKey);
-    // What is there counts, also when it is older than what was known: then data were lost there.
+    const found = { text: flags?.value ?? null, revision: flags?.modified ?? revision };
+    const later = sinceReading;
+    // What is there counts, also when it is older than what was known: then data were lost there. Only what was known after the reading began may be newer.
     newest = { text: null, revision: 0 };
-    take({ text: flags?.value ?? null, revision: flags?.modified ?? revision });
+    take(later && later.revision > found.revision ? later : found);
   }
 
   let from: number | undefined;

@@ -9,7 +9,9 @@ import { openOutbox } from './outbox.ts';
 export interface EtcdJournal extends Journal {
   /** Key of an entry that is decided on what the flags were at a revision: so entries that are newer have keys that are greater. */
   keyOf(revision: number, id: string): string;
-  /** All there is, in any order. */
+  /** All is about to be read: what is taken from now on may be newer than what will have been read. */
+  reading(): void;
+  /** All there was when it was read, in any order; what was taken since then stays. */
   replace(keys: readonly KeyValue[]): void;
   take(key: string, value: string, created: number): void;
   drop(key: string): void;
@@ -45,6 +47,8 @@ interface Row {
 export function createEtcdJournal({ etcd, prefix, stateDir, revision, me }: EtcdJournalOptions): EtcdJournal {
   let rows: Row[] = [];
   const known = new Set<string>();
+  /** Taken since all was about to be read; null when it is not. */
+  let fresh: Row[] | null = null;
   const intents = new Map<string, Entry>();
   /** Made of the rows when it is asked for. */
   let lists: { readonly entries: readonly Entry[]; readonly history: readonly (Entry | MoveEntry)[] } | null =
@@ -69,11 +73,15 @@ export function createEtcdJournal({ etcd, prefix, stateDir, revision, me }: Etcd
     if (known.has(key)) return;
     const entry = entryOf(value);
     // Put there by hand, and no entry: it is no part of the history.
-    if (!entry) return;
-    known.add(key);
+    if (entry) insert({ key, created, entry });
+  }
+
+  function insert(row: Row): void {
+    known.add(row.key);
+    fresh?.push(row);
     let place = rows.length;
-    while (place > 0 && rows[place - 1]!.created > created) place--;
-    rows.splice(place, 0, { key, created, entry });
+    while (place > 0 && rows[place - 1]!.created > row.created) place--;
+    rows.splice(place, 0, row);
     lists = null;
   }
 
@@ -105,12 +113,18 @@ export function createEtcdJournal({ etcd, prefix, stateDir, revision, me }: Etcd
     keyOf,
     take,
     send,
+    reading() {
+      fresh = [];
+    },
     replace(keys) {
+      const newer = fresh ?? [];
+      fresh = null;
       rows = [];
       known.clear();
       lists = null;
       for (const { key, value, created } of keys.toSorted((a, b) => a.created - b.created))
         take(key, value, created);
+      for (const row of newer) if (!known.has(row.key)) insert(row);
     },
     drop(key) {
       if (!known.delete(key)) return;
