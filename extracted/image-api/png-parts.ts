@@ -9,7 +9,7 @@ const NEEDED = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND']);
 export const pngParts: Walk = (bytes) => {
   const kept = new Kept();
   kept.keep(0, 8);
-  const header = headerOf(bytes.at(8, 25));
+  const header = firstChunk(bytes.at(8, 25));
   let offset = 8;
   for (let count = 0; count < MOST_SEGMENTS; count++) {
     const head = bytes.at(offset, 8);
@@ -31,7 +31,7 @@ export const pngParts: Walk = (bytes) => {
 const CHANNELS = { 0: 1, 2: 3, 4: 2, 6: 4 } as const;
 
 /** What the first chunk says (PNG, 3rd edition, §11.2.1); null for another chunk, for 16 bits, and for what is no picture. */
-function headerOf(chunk: Buffer): Header | null {
+function firstChunk(chunk: Buffer): Header | null {
   if (chunk.length < 25 || chunk.toString('latin1', 4, 8) !== 'IHDR') return null;
   const [width, height] = [chunk.readUInt32BE(8), chunk.readUInt32BE(12)];
   const [depth, colour, , , interlace] = chunk.subarray(16, 21) as unknown as [number, number, 0, 0, number];

@@ -1,6 +1,4 @@
-/**
- * Bytes of a slot. Each costs two messages between the threads: with a quarter of it an upload of 5 MB takes a tenth longer.
- */
+/** Bytes of a slot. Each costs two messages between the threads: with a quarter of it an upload of 5 MB takes up to a tenth longer. */
 export const SLOT = 1_048_576;
 /** Files at once that have such slots; more have small ones, so that many uploads at once do not take much more memory. */
 const LARGE_ONES = 8;

@@ -48,8 +48,8 @@ export async function openEtcdSource(options: EtcdSourceOptions): Promise<EtcdSo
   const keeper = keptFlags(options.stateDir, prefix);
   const kept = keeper.read();
   let newest: { text: string | null; revision: number } = { text: kept?.text ?? null, revision: 0 };
-  /** The newest value since all was about to be read, null when there was none: what is read then may be older. */
-  let sinceReading: typeof newest | null = null;
+  /** What was the newest when all was about to be read: another one since then may be newer than what was read. */
+  let beforeReading = newest;
   let stale: Stale | null = null;
   let written = '';
   const listeners = new Set<() => void>();
@@ -64,13 +64,12 @@ export async function openEtcdSource(options: EtcdSourceOptions): Promise<EtcdSo
   function take(found: { text: string | null; revision: number }): void {
     if (found.revision <= newest.revision) return;
     newest = found;
-    sinceReading = found;
     for (const listener of listeners) listener();
   }
 
   /** Flags and journal as of one revision. */
   async function readAll(deadline: number): Promise<{ keys: readonly KeyValue[]; revision: number }> {
-    sinceReading = null;
+    beforeReading = newest;
     journal.reading();
     const flags = await etcd.range(flagsKey, {}, { deadline });
     const { revision } = flags;
@@ -92,10 +91,11 @@ export async function openEtcdSource(options: EtcdSourceOptions): Promise<EtcdSo
     journal.replace(keys.filter(({ key }) => key !== flagsKey));
     const flags = keys.find(({ key }) => key === flagsKey);
     const found = { text: flags?.value ?? null, revision: flags?.modified ?? revision };
-    const later = sinceReading;
-    // What is there counts, also when it is older than what was known: then data were lost there. Only what was known after the reading began may be newer.
+    // What is there counts, also when it is older than what was known: then data were lost there.
+    const isNewer = newest !== beforeReading && newest.revision > found.revision;
+    const counts = isNewer ? newest : found;
     newest = { text: null, revision: 0 };
-    take(later && later.revision > found.revision ? later : found);
+    take(counts);
   }
 
   let from: number | undefined;
