@@ -35,6 +35,11 @@ const files = new Map<number, File>();
 /** What the walk of one file has in memory; they take turns, as no walk lets go of the thread. */
 const window = Buffer.alloc(WINDOW);
 const synced = promisify(fsync);
+/**
+ * Bytes of one write. The page cache of Linux takes blocks as large as a write is; up to eight pages they come from what the core has just freed
+ * (PAGE_ALLOC_COSTLY_ORDER in mm/page_alloc.c), larger ones from free memory at large, which the host of a virtual machine may have to give anew, page by page.
+ */
+const WRITE = 32_768;
 const { blobs, isKept } = workerData as Destination;
 
 const tell = (report: Report): void => parentPort!.postMessage(report);
@@ -64,7 +69,8 @@ function obey(order: Order): void {
   switch (order.what) {
     case 'write': {
       const bytes = Buffer.from(file.memory, (order.slot * file.memory.byteLength) / 2, order.length);
-      for (let done = 0; done < bytes.length;) done += writeSync(file.descriptor, bytes, done);
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(file.descriptor, bytes, done, Math.min(WRITE, bytes.length - done));
       file.hash.update(bytes);
       return tell({ number, what: 'written', slot: order.slot });
     }
