@@ -11,18 +11,17 @@ const MOST = 1.5;
 const DISTINCT = 12;
 
 /** A hit of the cache beside a static file of the same bytes, and the cache's price where each picture is asked for once. */
-export async function cachedHits(ground: Ground, rounds: number, seconds: number): Promise<string[]> {
+export async function cachedHits(ground: Ground, rounds: number): Promise<string[]> {
   const { load, cached, files } = ground;
   const path = `${await ground.add(await photo(2), 'hit.jpeg')}?w=320&format=webp`;
   writeFileSync(join(ground.pictures, 'hit.webp'), (await cached.ask('GET', path)).body);
   const [hits, others]: [number[], number[]] = [[], []];
   for (let round = -1; round < rounds; round++) {
-    const hit = await under(load, cached.pid, { port: cached.port, paths: [path], atOnce: 16, seconds });
+    const hit = await under(load, cached.pid, { port: cached.port, paths: [path], atOnce: 16 });
     const file = await under(load, files.pid, {
       port: files.port,
       paths: ['/hit.webp'],
       atOnce: 16,
-      seconds,
     });
     if (round < 0) continue;
     hits.push(hit.cpu * 1000);

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { cpuOf } from '../load.ts';
 import { median } from '../report.ts';
 import type { Ground } from './ground.ts';
-import { turned, under, type Figure } from './processes.ts';
+import { ROUND, under, type Figure } from './processes.ts';
+import { interleaved } from './rounds.ts';
 import { photo, screen, webPicture } from './samples.ts';
 
 const KINDS = ['jpeg', 'webp'] as const;
@@ -12,12 +13,7 @@ const QUALITY = { jpeg: 82, webp: 80 } as const;
 const LEAST = 0.9;
 
 /** Every conversion by everybody, in interleaved rounds; lines of a table, and a sentence for each that is held to something. */
-export async function conversions(
-  ground: Ground,
-  rounds: number,
-  seconds: number,
-  atOnce: number,
-): Promise<string[]> {
+export async function conversions(ground: Ground, rounds: number, atOnce: number): Promise<string[]> {
   const lines = ['| to 320 px | who | pictures/s | × raw sharp | CPU ms/picture |', '|---|---|---|---|---|'];
   const verdicts: string[] = [];
   for (const [name, file, make] of [
@@ -25,24 +21,17 @@ export async function conversions(
     ['2-megapixel PNG', 'screen.png', screen],
     ['4-megapixel WebP', 'web.webp', webPicture],
   ] as const) {
-    const paths = [await ground.add(await make(), file)];
     // The service makes one picture for all equal requests in flight: with fewer than are asked at once, some of its answers would cost nothing.
-    for (let seed = 2; paths.length < 2 * atOnce; seed++)
-      paths.push(await ground.add(await make(seed), `${seed}-${file}`));
+    const files = Array.from({ length: 2 * atOnce }, (_, n) => `${n + 1}-${file}`);
+    const paths: string[] = [];
+    for (const [n, each] of files.entries()) paths.push(await ground.add(await make(n + 1), each));
     for (const kind of KINDS) {
-      const who = contestants(ground, paths, file, kind, seconds, atOnce);
-      const figures = new Map<string, Figure[]>(Object.keys(who).map((each) => [each, []]));
-      // The first round warms up.
-      for (let round = -1; round < rounds; round++)
-        for (const [each, measure] of turned(Object.entries(who), round + 1)) {
-          const figure = await measure();
-          if (round >= 0) figures.get(each)!.push(figure);
-        }
+      const who = contestants(ground, paths, files, kind, atOnce);
+      const { figures, note } = await interleaved(who, rounds);
       const row = `${name} → ${kind}`;
-      process.stderr.write(`${row}: ${rounds} rounds\n`);
-      const raw = figures.get('raw sharp')!;
-      const ratioOf = (each: string): number =>
-        median(figures.get(each)!.map(({ perSecond }, n) => perSecond / raw[n]!.perSecond));
+      process.stderr.write(`${row}: ${note}\n`);
+      const ratioOf = (each: string, to = 'raw sharp'): number =>
+        median(figures.get(each)!.map(({ perSecond }, n) => perSecond / figures.get(to)![n]!.perSecond));
       for (const [each, own] of figures)
         lines.push(
           `| ${row} | ${each} | ${median(own.map(({ perSecond }) => perSecond)).toFixed(1)} | ${ratioOf(each).toFixed(2)} | ${median(own.map(({ cpu }) => cpu)).toFixed(1)} |`,
@@ -53,9 +42,9 @@ export async function conversions(
         );
       const own = ratioOf('image-api');
       const ahead = [...figures.keys()].filter((each) => !['raw sharp', 'image-api'].includes(each));
-      const behind = ahead.filter((each) => ratioOf(each) >= own);
+      const behind = ahead.filter((each) => ratioOf('image-api', each) <= 1);
       verdicts.push(
-        `- ${row}: ${own.toFixed(2)} × raw sharp (at least ${LEAST}): ${own >= LEAST ? 'met' : 'MISSED'}; ahead of ${ahead.join(' and ')}: ${behind.length === 0 ? 'met' : `MISSED (${behind.join(', ')})`}.`,
+        `- ${row}: ${own.toFixed(2)} × raw sharp (at least ${LEAST}): ${own >= LEAST ? 'met' : 'MISSED'}; ahead of ${ahead.join(' and ')}: ${behind.length === 0 ? 'met' : `MISSED (${behind.join(', ')})`}; ${note}.`,
       );
     }
   }
@@ -67,9 +56,8 @@ type Measure = () => Promise<Figure>;
 function contestants(
   ground: Ground,
   ids: readonly string[],
-  file: string,
+  files: readonly string[],
   kind: (typeof KINDS)[number],
-  seconds: number,
   atOnce: number,
 ): Record<string, Measure> {
   const { load, uncached, ipx, nginx, sharp, pictures } = ground;
@@ -78,11 +66,11 @@ function contestants(
       const pid = sharp.child.pid!;
       const before = cpuOf(pid);
       const { done, perSecond } = await sharp.ask({
-        path: join(pictures, file),
+        paths: files.map((file) => join(pictures, file)),
         kind,
         width: 320,
         atOnce,
-        seconds,
+        seconds: ROUND,
       });
       return { perSecond, cpu: (cpuOf(pid) - before) / 1000 / done };
     },
@@ -91,19 +79,17 @@ function contestants(
         port: uncached.port,
         paths: ids.map((id) => `${id}?w=320&format=${kind}`),
         atOnce,
-        seconds,
       }),
     ipx: () =>
       under(load, ipx.pid, {
         port: ipx.port,
-        paths: [`/w_320,f_${kind},q_${QUALITY[kind]}/${file}`],
+        paths: files.map((file) => `/w_320,f_${kind},q_${QUALITY[kind]}/${file}`),
         atOnce,
-        seconds,
       }),
-    ...(nginx && file.endsWith(kind)
+    ...(nginx && files[0]!.endsWith(kind)
       ? {
           'nginx image_filter': () =>
-            under(load, nginx.pid, { port: nginx.port, paths: [`/${file}`], atOnce, seconds }),
+            under(load, nginx.pid, { port: nginx.port, paths: files.map((file) => `/${file}`), atOnce }),
         }
       : {}),
   };

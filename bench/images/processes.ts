@@ -48,6 +48,9 @@ export async function untilListening(port: number, name: string): Promise<void> 
   }
 }
 
+/** Seconds that each is measured for in a round. */
+export const ROUND = 2;
+
 export interface Figure {
   readonly perSecond: number;
   /** Milliseconds of CPU for one, of the process and those below it. */
@@ -68,17 +71,11 @@ export async function under(
     body: '',
     varied: null,
     atOnce: 4,
-    seconds: 2,
+    seconds: ROUND,
     ...what,
   });
   const cpu = (used() - before) / 1000 / done;
   if (Object.keys(failed).length > 0 || done === 0)
     throw new Error(`${what.paths[0]} at port ${what.port}: ${JSON.stringify(failed)}, ${done} done`);
   return { perSecond, cpu };
-}
-
-/** Who comes first comes last the next time: what one leaves behind (dirty pages, a warm core) the next one meets. */
-export function turned<T>(all: readonly T[], round: number): T[] {
-  const first = round % all.length;
-  return [...all.slice(first), ...all.slice(0, first)];
 }

@@ -9,6 +9,7 @@ import { avifCosts } from './avif.ts';
 import { cachedHits } from './cached.ts';
 import { conversions } from './conversions.ts';
 import { openGround } from './ground.ts';
+import { ROUND } from './processes.ts';
 import { uploads } from './uploads.ts';
 
 /*
@@ -18,30 +19,25 @@ import { uploads } from './uploads.ts';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '7' },
     'at-once': { type: 'string', default: '4' },
     only: { type: 'string' },
     'no-report': { type: 'boolean', default: false },
   },
 });
-const [rounds, seconds, atOnce] = [values.rounds, values.seconds, values['at-once']].map(Number) as [
-  number,
-  number,
-  number,
-];
+const [rounds, atOnce] = [values.rounds, values['at-once']].map(Number) as [number, number];
 const before = loadavg()[0]!;
 const ground = await openGround();
 const parts: Readonly<Record<string, () => Promise<string[]>>> = {
-  conversions: () => conversions(ground, rounds, seconds, atOnce),
-  cached: () => cachedHits(ground, rounds, seconds),
-  // A second makes half a gigabyte of files. Of what is written beyond the memory that was just freed, a virtual machine's host has to give every page anew, which costs more than the upload.
-  uploads: () => uploads(ground, Math.ceil(rounds * seconds), 1),
-  avif: () => avifCosts(ground, rounds),
+  conversions: () => conversions(ground, rounds, atOnce),
+  cached: () => cachedHits(ground, rounds),
+  uploads: () => uploads(ground, rounds),
+  // Of each width two dozen pictures a round.
+  avif: () => avifCosts(ground, Math.ceil(rounds / 2)),
 };
 try {
   const lines = [
-    `${cpus()[0]!.model}, ${cpus().length} cores; ${versions()}; ${rounds} interleaved rounds of ${seconds} s, medians, ${atOnce} at once; load before ${before.toFixed(1)}.`,
+    `${cpus()[0]!.model}, ${cpus().length} cores; ${versions()}; ${rounds} interleaved rounds of ${ROUND} s, medians, ${atOnce} at once; load before ${before.toFixed(1)}.`,
     ...(ground.note ? ['', `${ground.note}.`] : []),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { form, formType, picturePart } from '../../test/support/hostile-requests.ts';
 import { median } from '../report.ts';
 import type { Ground } from './ground.ts';
-import { turned, under, type Figure } from './processes.ts';
+import { under, type Figure } from './processes.ts';
+import { interleaved } from './rounds.ts';
 import { noisy, sample } from './samples.ts';
 
 /** How far below multer's disk storage the service may be, and the MB that twenty uploads at once may take. */
@@ -11,7 +12,7 @@ const LEAST = 0.8;
 const MEMORY = 64;
 
 /** Uploads of 5 MB beside the least application with multer, and the memory of twenty large ones at once. */
-export async function uploads(ground: Ground, rounds: number, seconds: number): Promise<string[]> {
+export async function uploads(ground: Ground, rounds: number): Promise<string[]> {
   const { load, uncached, multer } = ground;
   const lines = ['| upload of 5 MB | who | a second | × multer | CPU ms |', '|---|---|---|---|---|'];
   const verdicts: string[] = [];
@@ -28,22 +29,20 @@ export async function uploads(ground: Ground, rounds: number, seconds: number): 
       headers: { cookie: ground.sides.cookie, 'content-type': formType },
       body: body.toString('base64'),
       varied: isVaried ? lastDivisors(body) : null,
-      seconds,
     };
-    const [own, others]: [Figure[], Figure[]] = [[], []];
-    const both = [
-      { pid: uncached.pid, port: uncached.port, figures: own },
-      { pid: multer.pid, port: multer.port, figures: others },
-    ];
-    for (let round = -1; round < rounds; round++)
-      for (const { pid, port, figures } of turned(both, round + 1)) {
-        const figure = await under(load, pid, { port, ...send });
-        if (round >= 0) figures.push(figure);
-        // Memory that was freed just now costs less than fresh memory, so both give theirs back.
-        for (const file of readdirSync(ground.uploads)) rmSync(join(ground.uploads, file));
-        if (isVaried)
-          for (const blob of globSync(join(ground.sides.ownImageApi.blobDir, 'sha256/*/*'))) rmSync(blob);
-      }
+    const measure = async ({ pid, port }: { pid: number; port: number }): Promise<Figure> => {
+      const figure = await under(load, pid, { port, ...send });
+      // Memory that was freed just now costs less than fresh memory, so both give theirs back.
+      for (const file of readdirSync(ground.uploads)) rmSync(join(ground.uploads, file));
+      if (isVaried)
+        for (const blob of globSync(join(ground.sides.ownImageApi.blobDir, 'sha256/*/*'))) rmSync(blob);
+      return figure;
+    };
+    const { figures: all, note } = await interleaved(
+      { own: () => measure(uncached), others: () => measure(multer) },
+      rounds,
+    );
+    const [own, others] = [all.get('own')!, all.get('others')!];
     const row = `${name} (${(bytes.length / 1e6).toFixed(1)} MB)`;
     const ratio = median(own.map(({ perSecond }, n) => perSecond / others[n]!.perSecond));
     for (const [who, figures, each] of [
@@ -54,9 +53,9 @@ export async function uploads(ground: Ground, rounds: number, seconds: number): 
         `| ${row} | ${who} | ${median(figures.map(({ perSecond }) => perSecond)).toFixed(1)} | ${each.toFixed(2)} | ${median(figures.map(({ cpu }) => cpu)).toFixed(1)} |`,
       );
     verdicts.push(
-      `- ${row}: ${ratio.toFixed(2)} × multer (at least ${LEAST}): ${ratio >= LEAST ? 'met' : 'MISSED'}.`,
+      `- ${row}: ${ratio.toFixed(2)} × multer (at least ${LEAST}): ${ratio >= LEAST ? 'met' : 'MISSED'}; ${note}.`,
     );
-    process.stderr.write(`upload, ${name}: ${rounds} rounds\n`);
+    process.stderr.write(`upload, ${name}: ${note}\n`);
   }
   const grown = await growth(ground, await noisy(25));
   verdicts.push(
