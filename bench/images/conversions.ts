@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { cpuOf } from '../load.ts';
 import { median } from '../report.ts';
 import type { Ground } from './ground.ts';
-import { ROUND, under, type Figure } from './processes.ts';
-import { interleaved } from './rounds.ts';
+import { ROUND, under } from './processes.ts';
+import { interleaved, type Measure } from './rounds.ts';
 import { photo, screen, webPicture } from './samples.ts';
 
 const KINDS = ['jpeg', 'webp'] as const;
@@ -50,8 +50,6 @@ export async function conversions(ground: Ground, rounds: number, atOnce: number
   }
   return [...lines, '', ...verdicts];
 }
-
-type Measure = () => Promise<Figure>;
 
 function contestants(
   ground: Ground,

@@ -5,8 +5,13 @@ import type { Figure } from './processes.ts';
 /** Share of the machine's time from which on a round is disturbed, and how many rounds there may be for each that counts. */
 const DISTURBED = 0.03;
 const MOST = 3;
+/** Rounds before the first that counts: code that nobody has run is not compiled yet. */
+const WARMING = 2;
 
-/** What was measured: for each contestant a figure a round, in the order of the rounds. */
+/** One contestant's turn. */
+export type Measure = () => Promise<Figure>;
+
+/** What was measured: for each contestant a figure a round; those of one round have the same place. */
 export interface Rounds {
   readonly figures: ReadonlyMap<string, readonly Figure[]>;
   /** For the report. */
@@ -14,19 +19,17 @@ export interface Rounds {
 }
 
 /**
- * Measures all contestants in each round, so that what the machine does to one it does to all; the first round warms up. Of a virtual machine the host may take the
+ * Measures all contestants in each round, so that what the machine does to one it does to all; the first two warm up. Of a virtual machine the host may take the
  * processor away, from whoever is at work: such rounds are measured again, and when there is no end to that, those count that lost least.
  */
-export async function interleaved(
-  who: Readonly<Record<string, () => Promise<Figure>>>,
-  rounds: number,
-): Promise<Rounds> {
+export async function interleaved(who: Readonly<Record<string, Measure>>, rounds: number): Promise<Rounds> {
   const measured: { readonly figures: Record<string, Figure>; readonly stolen: number }[] = [];
   const quiet = (): number => measured.filter(({ stolen }) => stolen < DISTURBED).length;
-  for (let round = -1; quiet() < rounds && measured.length < MOST * rounds; round++) {
+  for (let round = -WARMING; quiet() < rounds && measured.length < MOST * rounds; round++) {
     const figures: Record<string, Figure> = {};
     const [before, start] = [stolenSoFar(), performance.now()];
-    for (const [each, measure] of turned(Object.entries(who), round + 1)) figures[each] = await measure();
+    for (const [each, measure] of turned(Object.entries(who), round + WARMING))
+      figures[each] = await measure();
     const time = (performance.now() - start) * availableParallelism();
     if (round >= 0) measured.push({ figures, stolen: (stolenSoFar() - before) / time });
   }

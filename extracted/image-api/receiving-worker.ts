@@ -37,7 +37,7 @@ const window = Buffer.alloc(WINDOW);
 const synced = promisify(fsync);
 /**
  * Bytes of one write. The page cache of Linux takes blocks as large as a write is; up to eight pages they come from what the core has just freed
- * (PAGE_ALLOC_COSTLY_ORDER in mm/page_alloc.c), larger ones from free memory at large, which the host of a virtual machine may have to give anew, page by page.
+ * (pcp_allowed_order in mm/page_alloc.c), larger ones from free memory at large, which the host of a virtual machine may have to give anew, page by page.
  */
 const WRITE = 32_768;
 const { blobs, isKept } = workerData as Destination;
