@@ -1,4 +1,5 @@
 import type { BytesOf } from './bytes-of.ts';
+import { ends } from './jpeg-marks.ts';
 import { Kept, MOST_SEGMENTS, type Walk } from './parts.ts';
 import { damaged } from './problem.ts';
 import type { Header } from './weight.ts';
@@ -27,7 +28,7 @@ const JFIF = Buffer.from('ffe000104a46494600010100000100010000', 'hex');
  * All colours in one sequential scan: there libjpeg, once it has begun, fills in what it can not read and goes on, so its beginning proves the rest (decisions/016
  * has how that was tried).
  */
-export const jpegParts: Walk = (bytes) => {
+export const jpegParts: Walk = (bytes, marks) => {
   const kept = new Kept();
   kept.keep(0, 2);
   let hasJfif = false;
@@ -63,7 +64,7 @@ export const jpegParts: Walk = (bytes) => {
     if (marker === SOS) {
       isOneScan = !hasScan && components > 0 && head[4] === components;
       hasScan = true;
-      const end = scanEnd(bytes, offset + length);
+      const end = marks?.from(offset + length) ?? scanEnd(bytes, offset + length);
       kept.keep(offset, end - offset);
       offset = end;
       continue;
@@ -99,17 +100,15 @@ function frameOf(head: Buffer): Header | null {
   return { width, height, format: 'jpeg', channels, depth: 'uchar', isProgressive: head[1] === SOF2 };
 }
 
-/** Where coded data ends: at the first marker that is neither a stuffed zero nor a restart (T.81, B.1.1.5). */
+/** Where coded data ends, read from the file. */
 function scanEnd(bytes: BytesOf, start: number): number {
   for (let offset = start; ;) {
     const chunk = bytes.at(offset, 131_072);
     // A marker is two bytes; the last one may be its first.
     if (chunk.length < 2) throw damaged();
     let at = chunk.indexOf(0xff);
-    for (; at !== -1 && at + 1 < chunk.length; at = chunk.indexOf(0xff, at + 1)) {
-      const next = chunk[at + 1]!;
-      if (next !== 0 && next !== 0xff && (next < 0xd0 || next > 0xd7)) return offset + at;
-    }
+    for (; at !== -1 && at + 1 < chunk.length; at = chunk.indexOf(0xff, at + 1))
+      if (ends(chunk[at + 1]!)) return offset + at;
     offset += at === -1 ? chunk.length : at;
     if (at !== -1 && offset + 1 >= bytes.size) throw damaged();
   }

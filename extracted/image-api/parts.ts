@@ -1,4 +1,5 @@
 import type { BytesOf } from './bytes-of.ts';
+import type { JpegMarks } from './jpeg-marks.ts';
 import type { Span } from './original.ts';
 import type { Header } from './weight.ts';
 
@@ -21,9 +22,10 @@ export interface Walked {
 
 /**
  * Walks over the container of one kind and says which parts are pixels and what is needed to decode them. Null for what has to be encoded anew. Throws
- * 422 where the file ends before the picture does. Of pixels nothing is known here: whether they decode is the decoder's to say.
+ * 422 where the file ends before the picture does. Of pixels nothing is known here: whether they decode is the decoder's to say. `marks`: of a JPEG, if they were looked
+ * for as it came.
  */
-export type Walk = (bytes: BytesOf) => Walked | null;
+export type Walk = (bytes: BytesOf, marks?: JpegMarks) => Walked | null;
 
 /** Segments of a container that are looked at. More is no photograph's; the decoder may see what it makes of it. */
 export const MOST_SEGMENTS = 10_000;

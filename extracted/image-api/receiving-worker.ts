@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { avifParts } from './avif-parts.ts';
 import { placeOf, type Destination } from './blobs.ts';
 import { bytesOf, WINDOW, type BytesOf } from './bytes-of.ts';
+import { JpegMarks } from './jpeg-marks.ts';
 import { jpegParts } from './jpeg-parts.ts';
 import { hasTooManyScans } from './jpeg-scans.ts';
 import type { Walk, Walked } from './parts.ts';
@@ -20,6 +21,7 @@ interface File {
   readonly memory: SharedArrayBuffer;
   readonly descriptor: number;
   readonly hash: Hash;
+  readonly marks: JpegMarks;
   isEnding: boolean;
   isDropped: boolean;
 }
@@ -59,8 +61,15 @@ function obey(order: Order): void {
   if (order.what === 'begin') {
     const { path, memory } = order;
     const descriptor = openSync(path, 'wx+');
-    const hash = createHash('sha256');
-    files.set(number, { path, memory, descriptor, hash, isEnding: false, isDropped: false });
+    files.set(number, {
+      path,
+      memory,
+      descriptor,
+      hash: createHash('sha256'),
+      marks: new JpegMarks(),
+      isEnding: false,
+      isDropped: false,
+    });
     return;
   }
   const file = files.get(number);
@@ -72,6 +81,7 @@ function obey(order: Order): void {
       for (let done = 0; done < bytes.length;)
         done += writeSync(file.descriptor, bytes, done, Math.min(WRITE, bytes.length - done));
       file.hash.update(bytes);
+      file.marks.push(bytes);
       return tell({ number, what: 'written', slot: order.slot });
     }
     case 'end':
@@ -134,9 +144,9 @@ function isBlob(sha256: string, size: number): boolean {
   return statSync(join(blobs, placeOf(sha256)), { throwIfNoEntry: false })?.size === size;
 }
 
-function examine({ descriptor }: File, size: number, kind: Kind): Omit<Examined, 'sha256'> {
+function examine({ descriptor, marks }: File, size: number, kind: Kind): Omit<Examined, 'sha256'> {
   const bytes = (): BytesOf => bytesOf((...at) => readSync(descriptor, ...at), size, window);
-  const walked = walk(bytes(), kind);
+  const walked = walk(bytes(), kind, marks);
   // One scan was seen by the walk; all others are counted before a decoder sees them.
   const isCounted = kind === 'jpeg' && (walked === null || walked === 'damaged' || walked.proof === 'all');
   return {
@@ -145,9 +155,9 @@ function examine({ descriptor }: File, size: number, kind: Kind): Omit<Examined,
   };
 }
 
-function walk(bytes: BytesOf, kind: Kind): Walked | 'damaged' | null {
+function walk(bytes: BytesOf, kind: Kind, marks: JpegMarks): Walked | 'damaged' | null {
   try {
-    return WALKS[kind]?.(bytes) ?? null;
+    return WALKS[kind]?.(bytes, marks) ?? null;
   } catch (error) {
     if (error instanceof Problem) return 'damaged';
     throw error;
