@@ -14,14 +14,16 @@ describe('uploads that are damaged', function () {
   after(() => cleaning.close());
 
   const random = lehmer(SEED);
-  const photo = (): Sharp => {
-    const pixels = Buffer.alloc(256 * 192 * 3).map((_none, at) => 100 + (at % 97) + random(50));
-    return sharp(pixels, { raw: { width: 256, height: 192, channels: 3 } });
+  const photo = (width = 256, height = 192): Sharp => {
+    const pixels = Buffer.alloc(width * height * 3).map((_none, at) => 100 + (at % 97) + random(50));
+    return sharp(pixels, { raw: { width, height, channels: 3 } });
   };
   for (const [name, kind, make] of [
     ['a JPEG', 'jpeg', (picture) => picture.jpeg({ quality: 80 })],
     ['a JPEG with the tables of cameras', 'jpeg', (picture) => picture.jpeg({ optimiseCoding: false })],
     ['a grey JPEG', 'jpeg', (picture) => picture.greyscale().jpeg()],
+    // Of which the first eight lines are looked at.
+    ['a wide JPEG', 'jpeg', () => photo(6000, 64).jpeg()],
     ['a progressive JPEG', 'jpeg', (picture) => picture.jpeg({ progressive: true })],
     ['a PNG', 'png', (picture) => picture.png()],
     ['an interlaced PNG', 'png', (picture) => picture.png({ progressive: true })],

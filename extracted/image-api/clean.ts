@@ -132,9 +132,8 @@ async function looksLike(path: string, { width, height, channels }: Header): Pro
   );
 }
 
-/** Pixels of a beginning: with a damaged table, that is where it shows. */
-const BEGINNING = 100_000;
-/** Lines that libvips reads of a JPEG at a time. */
+/** Pixels of a beginning: with a damaged table, that is where it shows. Read are bands of so many lines, as libvips does, and one at least. */
+const BEGINNING = 50_000;
 const BAND = 8;
 
 /** Pixels of a side of what is made for the sake of faults only. */
