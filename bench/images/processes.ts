@@ -49,7 +49,7 @@ export async function untilListening(port: number, name: string): Promise<void> 
 }
 
 /** Seconds that each is measured for in a round. */
-export const ROUND = 2;
+export const ROUND = 1.5;
 
 export interface Figure {
   readonly perSecond: number;

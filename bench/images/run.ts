@@ -19,7 +19,7 @@ import { uploads } from './uploads.ts';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '7' },
+    rounds: { type: 'string', default: '15' },
     'at-once': { type: 'string', default: '4' },
     only: { type: 'string' },
     'no-report': { type: 'boolean', default: false },
@@ -33,7 +33,7 @@ const parts: Readonly<Record<string, () => Promise<string[]>>> = {
   cached: () => cachedHits(ground, rounds),
   uploads: () => uploads(ground, rounds),
   // Of each width two dozen pictures a round.
-  avif: () => avifCosts(ground, Math.ceil(rounds / 2)),
+  avif: () => avifCosts(ground, Math.ceil(rounds / 4)),
 };
 try {
   const lines = [

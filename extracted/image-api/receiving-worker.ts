@@ -97,11 +97,12 @@ async function end(number: number, file: File, kind: Kind): Promise<void> {
   try {
     const { size } = fstatSync(file.descriptor);
     const sha256 = file.hash.digest('hex');
-    const isSyncing = isKept && !isBlob(sha256, size);
+    const isStored = isBlob(sha256, size);
+    const isSyncing = isKept && !isStored;
     const onDisk = isSyncing ? synced(file.descriptor) : null;
     let examined: Examined;
     try {
-      examined = { sha256, ...examine(file, size, kind) };
+      examined = { sha256, isStored, ...examine(file, size, kind) };
       if (isSyncing) tell({ number, what: 'ended', examined, isSyncing });
     } finally {
       // Nobody closes a file that is being synced.
@@ -138,13 +139,17 @@ function remove(number: number): void {
   rmSync(file.path, { force: true });
 }
 
-/** Whether a blob has these bytes, as far as a look at it tells: a hint, for the store looks again when it places them. */
+/** Whether a blob has these bytes, as far as a look at it tells. */
 function isBlob(sha256: string, size: number): boolean {
   if (blobs === null) return false;
   return statSync(join(blobs, placeOf(sha256)), { throwIfNoEntry: false })?.size === size;
 }
 
-function examine({ descriptor, marks }: File, size: number, kind: Kind): Omit<Examined, 'sha256'> {
+function examine(
+  { descriptor, marks }: File,
+  size: number,
+  kind: Kind,
+): Pick<Examined, 'walked' | 'hasTooManyScans'> {
   const bytes = (): BytesOf => bytesOf((...at) => readSync(descriptor, ...at), size, window);
   const walked = walk(bytes(), kind, marks);
   // One scan was seen by the walk; all others are counted before a decoder sees them.

@@ -46,7 +46,12 @@ describe('receiving files in a thread', function () {
         // What was ended is its reader's.
         await file.drop();
         await sync();
-        assert.deepEqual(examined, { sha256: sha256(bytes), walked: null, hasTooManyScans: false });
+        assert.deepEqual(examined, {
+          sha256: sha256(bytes),
+          walked: null,
+          hasTooManyScans: false,
+          isStored: false,
+        });
         assert.ok(readFileSync(to).equals(bytes));
       }),
     );
@@ -84,6 +89,7 @@ describe('receiving files in a thread', function () {
         await write(file, bytes);
         const ended = await file.end('gif');
         assert.equal(ended.sha256, sha256(bytes));
+        assert.equal(ended.isStored, there === bytes);
         // Another's now: where the sync was not under way, there is nothing left to be synced.
         if (isMoved) renameSync(at, `${at}-moved`);
         if (isMoved && !isSynced) await assert.rejects(ended.sync(), { code: 'ENOENT' });

@@ -14,6 +14,8 @@ export interface Examined {
   readonly walked: Walked | 'damaged' | null;
   /** A JPEG with more scans than any needs. */
   readonly hasTooManyScans: boolean;
+  /** A blob has the same bytes. A hint, for it may go at any time. */
+  readonly isStored: boolean;
 }
 
 /** A file that has been received. */
