@@ -22,7 +22,7 @@ describe('uploads that are damaged', function () {
     ['a JPEG', 'jpeg', (picture) => picture.jpeg({ quality: 80 })],
     ['a JPEG with the tables of cameras', 'jpeg', (picture) => picture.jpeg({ optimiseCoding: false })],
     ['a grey JPEG', 'jpeg', (picture) => picture.greyscale().jpeg()],
-    // Of which the first eight lines are looked at.
+    // Of which the first 17 lines are looked at.
     ['a wide JPEG', 'jpeg', () => photo(6000, 64).jpeg()],
     ['a progressive JPEG', 'jpeg', (picture) => picture.jpeg({ progressive: true })],
     ['a PNG', 'png', (picture) => picture.png()],

@@ -133,17 +133,15 @@ async function looksLike(path: string, { width, height, channels }: Header): Pro
   );
 }
 
-/** Pixels of a beginning: with a damaged table, that is where it shows. Read are bands of so many lines, as libvips does, and one at least. */
-const BEGINNING = 50_000;
-const BAND = 8;
+/** Pixels of a beginning: with a damaged table, that is where it shows. */
+const BEGINNING = 100_000;
 
 /** Pixels of a side of what is made for the sake of faults only. */
 const SHRUNK = 64;
 
 /** Decodes for the sake of faults, from the top to one line, and keeps next to nothing of it. */
 async function decodes(picture: Sharp, { width, height }: Header, proof: Walked['proof']): Promise<boolean> {
-  const lines =
-    proof === 'all' ? height : Math.min(height, BAND * Math.max(1, Math.floor(BEGINNING / width / BAND)));
+  const lines = proof === 'all' ? height : Math.min(height, Math.ceil(BEGINNING / width));
   const little =
     proof === 'shrunk'
       ? picture.resize(SHRUNK, SHRUNK, { fit: 'inside', withoutEnlargement: true })
