@@ -29,7 +29,8 @@ export function bytesOf(
       if (offset < start || offset + wanted > start + filled) {
         start = offset;
         filled = 0;
-        const most = Math.min(window.length, Math.max(wanted, AHEAD));
+        // Who asks for much asks for as much again from a few bytes on: that must not be read anew each time.
+        const most = wanted > AHEAD ? window.length : Math.min(window.length, AHEAD);
         while (filled < wanted) {
           const count = readAt(window, filled, most - filled, start + filled);
           if (count === 0) break;
