@@ -67,6 +67,21 @@ describe('scans of a JPEG', () => {
       assert.equal(hasTooMany(withScans(2 * MOST_SCANS, between)), true, between.toString('hex', 0, 9));
   });
 
+  it('are counted without reading anything twice, however small the segments are', () => {
+    const bytes = Buffer.concat([
+      Buffer.from('ffd8', 'hex'),
+      Buffer.alloc(4_000_000, Buffer.from('fffe0002', 'hex')),
+    ]);
+    let read = 0;
+    const counted = bytesOf((window, offset, length, position) => {
+      const count = bytes.copy(window, offset, position, position + length);
+      read += count;
+      return count;
+    }, bytes.length);
+    assert.equal(hasTooManyScans(counted), false);
+    assert.ok(read < 2 * bytes.length, `${read} of ${bytes.length}`);
+  });
+
   it('are counted before a decoder sees them, in turned pictures too', async () => {
     const clean = createClean({ bounded: createBounded({ inWork: 0, waiting: 0, patience: 1 }) });
     const exif = Buffer.from(
