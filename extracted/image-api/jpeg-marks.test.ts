@@ -63,6 +63,12 @@ describe('marks of a JPEG', () => {
         assert.deepEqual(walk(file, piece).said, said, `pieces of ${piece}`);
     });
 
+  it('are not looked for in what is no JPEG', () => {
+    const marks = new JpegMarks();
+    for (const piece of [Buffer.from('RIFF'), marked]) marks.push(piece);
+    assert.equal(marks.from(0), undefined);
+  });
+
   it('spare the walk the pixels', async () => {
     const file = await noise().jpeg({ quality: 98 }).toBuffer();
     assert.ok(file.length > 4 * 65_536);

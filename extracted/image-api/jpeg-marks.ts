@@ -8,13 +8,16 @@ const MOST = 1000;
 export class JpegMarks {
   readonly #offsets: number[] = [];
   #size = 0;
+  /** It begins with a marker, as each JPEG does (B.2.1). */
+  #isJpeg: boolean | null = null;
   /** Whether the last byte may be the first of a marker. */
   #isHalf = false;
 
   /** The next bytes of the file. */
   push(bytes: Buffer): void {
-    // What is no JPEG has as many soon, and is not looked at further.
-    if (bytes.length === 0 || this.#offsets.length === MOST) return;
+    if (bytes.length === 0) return;
+    this.#isJpeg ??= bytes[0] === 0xff;
+    if (!this.#isJpeg || this.#offsets.length === MOST) return;
     if (this.#isHalf && ends(bytes[0]!)) this.#found(this.#size - 1);
     let at = bytes.indexOf(0xff);
     for (; at !== -1 && at + 1 < bytes.length; at = bytes.indexOf(0xff, at + 1))
