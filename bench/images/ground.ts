@@ -28,11 +28,15 @@ export interface Ground {
   readonly note: string | null;
   readonly files: { readonly port: number; readonly pid: number };
   readonly multer: { readonly port: number; readonly pid: number };
+  /** Syncs what it has written, as the service does. */
+  readonly synced: { readonly port: number; readonly pid: number };
   /** Folder that ipx, nginx and the static server serve. */
   readonly pictures: string;
   readonly uploads: string;
   /** Uploads to the service and puts what it stored into `pictures` under this name, so that all have the same bytes. Resolves with the path. */
   add(bytes: Buffer, name: string): Promise<string>;
+  /** A process of the service that has done nothing yet. Who asked for it stops it. */
+  fresh(): Promise<ImageApiProcess>;
   stop(): Promise<void>;
 }
 
@@ -52,7 +56,8 @@ export async function openGround(): Promise<Ground> {
   const off = { IMAGE_CACHE_BYTES: '0', IMAGE_CACHE_MEMORY_BYTES: '0' };
   const uncached = await startImageApi(sides, 'own', { ...started, ...off });
   const cached = await startImageApi(sides, 'own', started);
-  const [ipxPort, nginxPort, filesPort, multerPort] = (await freePorts(4)) as [
+  const [ipxPort, nginxPort, filesPort, multerPort, syncedPort] = (await freePorts(5)) as [
+    number,
     number,
     number,
     number,
@@ -61,12 +66,21 @@ export async function openGround(): Promise<Ground> {
   const ipx = await startOther('ipx.ts', ipxPort, pictures);
   const files = await startOther('static.ts', filesPort, pictures);
   const multer = await startOther('multer.ts', multerPort, uploads);
+  const synced = await startOther('multer.ts', syncedPort, uploads, 'synced');
   const note = missingNginx();
   const nginx = note === null ? startNginx(dir, nginxPort, pictures) : null;
   if (nginx) await untilListening(nginxPort, 'nginx');
   const load = await startWorker<Load, Loaded>('load.ts');
   const sharp = await startWorker<Work, Made>('raw-sharp.ts');
-  const children: readonly (ChildProcess | null)[] = [ipx, files, multer, nginx, load.child, sharp.child];
+  const children: readonly (ChildProcess | null)[] = [
+    ipx,
+    files,
+    multer,
+    synced,
+    nginx,
+    load.child,
+    sharp.child,
+  ];
   return {
     sides,
     uncached,
@@ -78,8 +92,10 @@ export async function openGround(): Promise<Ground> {
     note,
     files: { port: filesPort, pid: files.pid! },
     multer: { port: multerPort, pid: multer.pid! },
+    synced: { port: syncedPort, pid: synced.pid! },
     pictures,
     uploads,
+    fresh: () => startImageApi(sides, 'own', started),
     async add(bytes, name) {
       const headers = { cookie: sides.cookie, 'content-type': formType };
       const answer = await uncached.ask(

@@ -25,9 +25,15 @@ export async function startWorker<In, Out>(file: string): Promise<Worker<In, Out
   };
 }
 
-/** Starts `others/FILE PORT FOLDER` and waits until something listens. */
-export async function startOther(file: string, port: number, folder: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'others', file), String(port), folder], {
+/** Starts `others/FILE PORT FOLDER MORE…` and waits until something listens. */
+export async function startOther(
+  file: string,
+  port: number,
+  folder: string,
+  ...more: readonly string[]
+): Promise<ChildProcess> {
+  const script = join(import.meta.dirname, 'others', file);
+  const child = spawn(process.execPath, [script, String(port), folder, ...more], {
     env: { ...process.env, NODE_ENV: 'production' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

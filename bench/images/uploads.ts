@@ -10,10 +10,12 @@ import { noisy, sample } from './samples.ts';
 /** How far below multer's disk storage the service may be, and the MB that twenty uploads at once may take. */
 const LEAST = 0.8;
 const MEMORY = 64;
+/** Processes that the memory is measured of: what each has already when it begins is not the same. */
+const FRESH = 5;
 
 /** Uploads of 5 MB beside the least application with multer, and the memory of twenty large ones at once. */
 export async function uploads(ground: Ground, rounds: number): Promise<string[]> {
-  const { load, uncached, multer } = ground;
+  const { load, uncached, multer, synced } = ground;
   const lines = ['| upload of 5 MB | who | a second | × multer | CPU ms |', '|---|---|---|---|---|'];
   const verdicts: string[] = [];
   const jpeg = await sample(4000, 3000, 0.16).jpeg({ quality: 90 }).toBuffer();
@@ -39,27 +41,33 @@ export async function uploads(ground: Ground, rounds: number): Promise<string[]>
       return figure;
     };
     const { figures: all, note } = await interleaved(
-      { own: () => measure(uncached), others: () => measure(multer) },
+      { own: () => measure(uncached), others: () => measure(multer), synced: () => measure(synced) },
       rounds,
     );
-    const [own, others] = [all.get('own')!, all.get('others')!];
     const row = `${name} (${(bytes.length / 1e6).toFixed(1)} MB)`;
-    const ratio = median(own.map(({ perSecond }, n) => perSecond / others[n]!.perSecond));
-    for (const [who, figures, each] of [
-      ['multer diskStorage', others, 1],
-      ['image-api', own, ratio],
-    ] as const)
+    const times = (one: string, other: string): number =>
+      median(all.get(one)!.map(({ perSecond }, n) => perSecond / all.get(other)![n]!.perSecond));
+    for (const [key, who] of [
+      ['others', 'multer diskStorage'],
+      ['synced', 'the same, then synced'],
+      ['own', 'image-api'],
+    ] as const) {
+      const figures = all.get(key)!;
       lines.push(
-        `| ${row} | ${who} | ${median(figures.map(({ perSecond }) => perSecond)).toFixed(1)} | ${each.toFixed(2)} | ${median(figures.map(({ cpu }) => cpu)).toFixed(1)} |`,
+        `| ${row} | ${who} | ${median(figures.map(({ perSecond }) => perSecond)).toFixed(1)} | ${times(key, 'others').toFixed(2)} | ${median(figures.map(({ cpu }) => cpu)).toFixed(1)} |`,
       );
+    }
+    const ratio = times('own', 'others');
     verdicts.push(
-      `- ${row}: ${ratio.toFixed(2)} × multer (at least ${LEAST}): ${ratio >= LEAST ? 'met' : 'MISSED'}; ${note}.`,
+      `- ${row}: ${ratio.toFixed(2)} × multer (at least ${LEAST}): ${ratio >= LEAST ? 'met' : 'MISSED'}; ${times('own', 'synced').toFixed(2)} × multer that syncs; ${note}.`,
     );
     process.stderr.write(`upload, ${name}: ${note}\n`);
   }
-  const grown = await growth(ground, await noisy(25));
+  const large = await noisy(25);
+  const grown: number[] = [];
+  for (let n = 0; n < FRESH; n++) grown.push(await growth(ground, large));
   verdicts.push(
-    `- 20 uploads of 25 MB at once: ${grown.toFixed(0)} MB more (at most ${MEMORY}): ${grown < MEMORY ? 'met' : 'MISSED'}.`,
+    `- 20 uploads of 25 MB at once, by a process that has just begun: ${grown.map((each) => each.toFixed(0)).join(', ')} MB more (at most ${MEMORY}): ${Math.max(...grown) < MEMORY ? 'met' : 'MISSED'}.`,
   );
   return [...lines, '', ...verdicts];
 }
@@ -69,8 +77,10 @@ function lastDivisors(body: Buffer): number {
   return body.indexOf(Buffer.from([0xff, 0xdb])) + 5 + 60;
 }
 
-/** MB by which the most memory during twenty uploads at once is above what the process had before. */
-async function growth({ load, uncached: { pid, port }, sides }: Ground, bytes: Buffer): Promise<number> {
+/** MB by which the most memory during twenty uploads at once is above what a process had before that has done nothing yet. */
+async function growth({ load, fresh, sides }: Ground, bytes: Buffer): Promise<number> {
+  const started = await fresh();
+  const { pid, port } = started;
   const read = (name: string): number =>
     Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
   // The high-water mark begins anew (proc_pid_clear_refs(5)).
@@ -85,5 +95,7 @@ async function growth({ load, uncached: { pid, port }, sides }: Ground, bytes: B
     atOnce: 20,
     seconds: 0,
   });
-  return read('VmHWM') - before;
+  const most = read('VmHWM');
+  await started.stop();
+  return most - before;
 }
