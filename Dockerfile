@@ -71,8 +71,7 @@ CMD ["node", "monolith/relay.ts"]
 FROM base AS image-api
 # glibc's allocator keeps what large pictures needed. `LD_PRELOAD=` at run time goes back to it.
 RUN apt-get update && apt-get install -y --no-install-recommends libjemalloc2 && rm -rf /var/lib/apt/lists/*
-# And of twenty uploads at once a young space of the default size leaves 40 MB more lying.
-ENV LD_PRELOAD=libjemalloc.so.2 NODE_OPTIONS=--max-semi-space-size=2 UV_THREADPOOL_SIZE=16 IMAGE_CACHE_DIR=/cache
+ENV LD_PRELOAD=libjemalloc.so.2 UV_THREADPOOL_SIZE=16 IMAGE_CACHE_DIR=/cache
 COPY --from=image-api-files /app /app
 USER node
 EXPOSE 3001

@@ -8,7 +8,7 @@ import { startImageApi, type ImageApiProcess } from '../../test/support/image-ap
 import { openImageSides, type ImageSides } from '../../test/support/image-sides.ts';
 import { stopTestServer } from '../../test/support/postgres.ts';
 import { freePorts } from '../../tools/processes.ts';
-import { allocatorFor, youngSpaceFor } from '../../tools/up/allocator.ts';
+import { allocatorFor } from '../../tools/up/allocator.ts';
 import type { Load, Loaded } from './load.ts';
 import { missingNginx, startNginx } from './others/nginx.ts';
 import { startOther, startWorker, untilListening, type Worker } from './processes.ts';
@@ -50,7 +50,6 @@ export async function openGround(): Promise<Ground> {
   // As make up starts it.
   const started = {
     ...allocatorFor(process.env),
-    ...youngSpaceFor(process.env),
     UV_THREADPOOL_SIZE: String(availableParallelism() + 5),
     NODE_ENV: 'production',
   };

@@ -23,16 +23,3 @@ export function allocatorFor(
   // thousand pictures. With fewer they wait for each other, and a picture costs one or two per cent more.
   return library && isThere(library) ? { LD_PRELOAD: library } : { MALLOC_ARENA_MAX: String(cores + 2) };
 }
-
-/** MiB that each half of V8's young space may have. */
-const HALF = 2;
-
-/**
- * Environment of a process that takes in pictures: with a small young space. The bytes of a request lie outside of it, yet are freed when it is collected, and V8
- * lets them pile up to twice its half: with 16 MiB, the default, twenty uploads at once leave up to 40 MB lying. Collected sooner they are also still in a core's
- * cache when they are used again, which makes an upload a little faster. Options of one's own stay, and win.
- */
-export function youngSpaceFor(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const own = env['NODE_OPTIONS'] ?? '';
-  return { NODE_OPTIONS: `--max-semi-space-size=${HALF} ${own}`.trim() };
-}

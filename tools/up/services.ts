@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { allocatorFor, youngSpaceFor } from './allocator.ts';
+import { allocatorFor } from './allocator.ts';
 import type { ImageData } from './image-data.ts';
 import type { Settings } from './settings.ts';
 import type { Service } from './supervise.ts';
@@ -67,7 +67,6 @@ export function servicesOf(
         // A thread for each picture in work, and some for files.
         UV_THREADPOOL_SIZE: process.env['UV_THREADPOOL_SIZE'] || String(availableParallelism() + 5),
         ...allocatorFor(process.env),
-        ...youngSpaceFor(process.env),
         ...(data !== 'shared' && { BLOB_URL: settings.ownBlobUrl }),
         ...mirrored,
       }),
