@@ -1,6 +1,7 @@
 import { globSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { form, formType, picturePart } from '../../test/support/hostile-requests.ts';
+import type { ImageApiProcess } from '../../test/support/image-api-process.ts';
 import { median } from '../report.ts';
 import type { Ground } from './ground.ts';
 import { under, type Figure } from './processes.ts';
@@ -80,7 +81,19 @@ function lastDivisors(body: Buffer): number {
 /** MB by which the most memory during twenty uploads at once is above what a process had before that has done nothing yet. */
 async function growth({ load, fresh, sides }: Ground, bytes: Buffer): Promise<number> {
   const started = await fresh();
-  const { pid, port } = started;
+  try {
+    return await grownBy(load, started, sides.cookie, bytes);
+  } finally {
+    await started.stop();
+  }
+}
+
+async function grownBy(
+  load: Ground['load'],
+  { pid, port }: ImageApiProcess,
+  cookie: string,
+  bytes: Buffer,
+): Promise<number> {
   const read = (name: string): number =>
     Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
   // The high-water mark begins anew (proc_pid_clear_refs(5)).
@@ -90,12 +103,10 @@ async function growth({ load, fresh, sides }: Ground, bytes: Buffer): Promise<nu
     port,
     method: 'POST',
     paths: Array.from({ length: 20 }, () => '/products/1/images'),
-    headers: { cookie: sides.cookie, 'content-type': formType },
+    headers: { cookie, 'content-type': formType },
     body: form(picturePart(bytes)).toString('base64'),
     atOnce: 20,
     seconds: 0,
   });
-  const most = read('VmHWM');
-  await started.stop();
-  return most - before;
+  return read('VmHWM') - before;
 }
